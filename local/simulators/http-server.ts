@@ -27,6 +27,7 @@ export interface SimResponse {
 }
 
 export interface Route {
+  /** `*` takes every method. */
   method: string;
   path: RegExp;
   handle(request: SimRequest): SimResponse | Promise<SimResponse>;
@@ -39,7 +40,7 @@ export interface JournalEntry extends Omit<SimRequest, 'params'> {
   fault?: Fault['kind'];
 }
 
-/** `…Before` faults act before the request has had its effect, `…After` faults once it has. */
+/** `respond` and `…Before` faults act before the request has had its effect, `…After` faults once it has. */
 export type Fault = {
   /** Which requests it hits; all when left out. */
   method?: string;
@@ -47,7 +48,7 @@ export type Fault = {
   /** How many requests it hits before it is used up; without end when left out. */
   times?: number;
 } & (
-  | { kind: 'respond'; response: SimResponse }
+  | { kind: 'respond' | 'respondAfter'; response: SimResponse }
   | { kind: 'delayBefore' | 'delayAfter'; ms: number }
   | { kind: 'dropBefore' | 'dropAfter' | 'hang' }
   | { kind: 'truncate'; bytes: number }
@@ -93,11 +94,11 @@ export async function startSimulatorServer(options: ServerOptions): Promise<Simu
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of req) chunks.push(chunk as Buffer);
-    const [path = '/', search = ''] = (req.url ?? '/').split('?', 2);
+    const [path = '/', ...search] = (req.url ?? '/').split('?');
     const request: SimRequest = {
       method: req.method ?? 'GET',
       path,
-      query: new URLSearchParams(search),
+      query: new URLSearchParams(search.join('?')),
       headers: req.headers,
       rawBody: Buffer.concat(chunks).toString('utf8'),
       params: [],
@@ -110,7 +111,8 @@ export async function startSimulatorServer(options: ServerOptions): Promise<Simu
     if (fault?.kind === 'hang') return;
     if (fault?.kind === 'dropBefore') return void res.destroy();
     if (fault?.kind === 'delayBefore') await delay(fault.ms);
-    const response = fault?.kind === 'respond' ? fault.response : await handle(request);
+    const handled = fault?.kind === 'respond' ? fault.response : await handle(request);
+    const response = fault?.kind === 'respondAfter' ? fault.response : handled;
     if (fault?.kind === 'dropAfter') return void res.destroy();
     if (fault?.kind === 'delayAfter') await delay(fault.ms);
     entry.status = response.status;
@@ -129,7 +131,8 @@ export async function startSimulatorServer(options: ServerOptions): Promise<Simu
 
   function handle(request: SimRequest): SimResponse | Promise<SimResponse> {
     for (const route of options.routes) {
-      const match = route.method === request.method ? route.path.exec(request.path) : null;
+      const isMethod = route.method === '*' || route.method === request.method;
+      const match = isMethod ? route.path.exec(request.path) : null;
       if (match) {
         request.params = match.slice(1);
         return route.handle(request);
@@ -147,7 +150,7 @@ export async function startSimulatorServer(options: ServerOptions): Promise<Simu
       ...(response.body === undefined
         ? {}
         : { 'content-type': isText ? 'text/plain' : 'application/json; charset=utf-8' }),
-      'content-length': String(body.length),
+      ...(response.status === 204 ? {} : { 'content-length': String(body.length) }),
       ...options.defaultHeaders?.(),
       ...response.headers,
     });

@@ -1,0 +1,143 @@
+/**
+ * The whole call of a run: plan, look up the token, sign, send, and say what came of it.
+ *
+ * Tokens and bodies stay in here; only the outcome goes into history.
+ */
+import { activityInfo } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { AmbiguousError, BadRequestError, NotSentError } from '../http/errors.js';
+import type { Outbound, OutboundResponse } from '../http/outbound.js';
+import type { OutboundRequest } from '../http/redirect.js';
+import { type InvocationMethod, invocationMethodOf } from '../port/message.js';
+import {
+  concludeGitlab,
+  concludeWebhook,
+  failed,
+  isPipelineRateLimit,
+  type Outcome,
+} from '../port/outcome.js';
+import { type PlanContext, planRequest } from '../port/plan.js';
+import { retryAfterMs } from '../port/retry-after.js';
+import { signatureHeaders } from '../port/signature.js';
+import type { Logger } from '../telemetry/logger.js';
+import { FAILURES, type InvokeInput, type InvokeResult } from '../workflows/contract.js';
+
+export interface InvokeDependencies {
+  /** Never follows redirects. */
+  gitlab: Outbound;
+  webhooks: Outbound;
+  plan: PlanContext;
+  clientSecret: string;
+  detailedLogging: boolean;
+  logger: Logger;
+}
+
+/** GitLab counts pipelines by the minute; the jitter keeps many waiting runs from coming back together. */
+const PIPELINE_LIMIT_WAIT_MS = 60_000;
+const PIPELINE_LIMIT_JITTER_MS = 30_000;
+/** When a target says 429 and not for how long. */
+const DEFAULT_RATE_LIMIT_WAIT_MS = 30_000;
+
+export function createInvoke(deps: InvokeDependencies) {
+  return async function invoke(input: InvokeInput): Promise<InvokeResult> {
+    if (!input.mayCall) return { kind: 'withheld' };
+    const outcome = await call(input, deps);
+    deps.logger.info({ runId: input.runId, call: input.call, outcome: outcome.headline }, 'called');
+    return { kind: 'outcome', outcome };
+  };
+}
+
+async function call(input: InvokeInput, deps: InvokeDependencies): Promise<Outcome> {
+  const invocation = invocationMethodOf(input.message);
+  if (!invocation) return failed(input.call, 'the message does not say how to carry out the run');
+  const plan = planRequest(input.message, invocation, deps.plan);
+  if ('problem' in plan) return failed(input.call, plan.problem);
+  const outbound = invocation.type === 'GITLAB' ? deps.gitlab : deps.webhooks;
+  try {
+    const response = await outbound.send(signed(plan.request, input.runId, deps), input.policy.callTimeoutMs);
+    return conclude(response, input, invocation, deps);
+  } catch (error) {
+    return outcomeOf(error, input);
+  }
+}
+
+/** Signs exactly the text that is sent, so that receivers can verify the raw body. */
+function signed(request: OutboundRequest, runId: string, deps: InvokeDependencies): OutboundRequest {
+  const body = request.body ?? '';
+  return {
+    ...request,
+    headers: {
+      'Idempotency-Key': runId,
+      ...withoutSignature(request.headers),
+      ...signatureHeaders(body, deps.clientSecret, Date.now()),
+    },
+  };
+}
+
+function withoutSignature(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !/^x-port-(signature|timestamp)$/i.test(name)),
+  );
+}
+
+function conclude(
+  response: OutboundResponse,
+  input: InvokeInput,
+  invocation: InvocationMethod,
+  deps: InvokeDependencies,
+): Outcome {
+  const about = { call: input.call, synchronized: invocation.synchronized, detailed: deps.detailedLogging };
+  if (invocation.type === 'WEBHOOK') {
+    if (response.status === 429) waitFor(response, input);
+    return concludeWebhook(response, about);
+  }
+  if (response.status === 429) waitFor(response, input);
+  if (isPipelineRateLimit(response)) {
+    const delayMs = PIPELINE_LIMIT_WAIT_MS + Math.random() * PIPELINE_LIMIT_JITTER_MS;
+    const message = `${input.call}: GitLab's limit of pipelines a minute is reached; nothing was created`;
+    retryWithin(input.policy.maxWaitMs, { type: FAILURES.rateLimited, message, delayMs });
+  }
+  return concludeGitlab(response, about);
+}
+
+function waitFor(response: OutboundResponse, input: InvokeInput): void {
+  const delayMs = retryAfterMs(response.headers, Date.now()) ?? DEFAULT_RATE_LIMIT_WAIT_MS;
+  const message = `${input.call}: answered 429, come back in ${Math.ceil(delayMs / 1000)} s`;
+  retryWithin(input.policy.retryWindowMs, { type: FAILURES.rateLimited, message, delayMs });
+}
+
+/** The outcome of a call that got no answer. Throws what Temporal is to try again. */
+function outcomeOf(error: unknown, input: InvokeInput): Outcome {
+  if (error instanceof BadRequestError) return failed(input.call, error.message);
+  if (error instanceof AmbiguousError) {
+    const why = `${error.message}; the target may have been reached. It was not called again: look at the target before running the action again`;
+    return failed(input.call, why, 'no answer');
+  }
+  if (!(error instanceof NotSentError)) throw error;
+  if (!error.permanent) {
+    retryWithin(input.policy.retryWindowMs, { type: FAILURES.notSent, message: error.message });
+  }
+  const { attempt } = activityInfo();
+  const tried = error.permanent ? '' : `, in ${attempt} attempts over ${minutes(input.policy.retryWindowMs)}`;
+  return failed(input.call, `${error.message}${tried}`);
+}
+
+/**
+ * Throws the failure that makes Temporal try again, while the next attempt would still fall into the window.
+ * The window is kept here and not by a timeout, so that the last error is what the run ends with.
+ */
+function retryWithin(windowMs: number, failure: { type: string; message: string; delayMs?: number }): void {
+  const { scheduledTimestampMs } = activityInfo();
+  const { type, message, delayMs } = failure;
+  if (Date.now() - scheduledTimestampMs + (delayMs ?? 0) >= windowMs) return;
+  throw ApplicationFailure.create({
+    type,
+    message,
+    category: 'BENIGN',
+    ...(delayMs !== undefined && { nextRetryDelay: delayMs }),
+  });
+}
+
+function minutes(ms: number): string {
+  return ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} minutes`;
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+/** `temporal-port-agent <worker|ingest|both>`: reads the configuration, runs the process, stops it on a signal. */
+import { ConfigurationError, loadConfig } from '../config/config.js';
+import { variablesAsText } from '../config/help.js';
+import { runIngest } from '../ingest/main.js';
+import { createLogger, type Logger } from '../telemetry/logger.js';
+import { installRuntime } from '../telemetry/temporal-logger.js';
+import { VERSION } from '../telemetry/version.js';
+import { runWorker } from '../worker/main.js';
+
+const USAGE = `Usage: temporal-port-agent <command>
+
+Commands
+  worker   carry out runs: call GitLab and webhooks, report to Port
+  ingest   start one Temporal workflow for each run that Port publishes
+  both     worker and ingest in one process
+
+Options
+  --help      this text, with every environment variable
+  --version   the version`;
+
+const ROLES = { worker: [runWorker], ingest: [runIngest], both: [runWorker, runIngest] };
+
+async function main(argument: string | undefined): Promise<number> {
+  if (argument === '--version') return say(VERSION);
+  if (argument === '--help' || argument === '-h')
+    return say(`${USAGE}\n\nEnvironment variables\n\n${variablesAsText()}`);
+  if (argument === undefined || !Object.hasOwn(ROLES, argument)) {
+    process.stderr.write(
+      `${argument === undefined ? 'A command is missing.' : `There is no command "${argument}".`}\n\n${USAGE}\n`,
+    );
+    return 2;
+  }
+  return runRole(argument as keyof typeof ROLES);
+}
+
+async function runRole(role: keyof typeof ROLES): Promise<number> {
+  const config = loadConfig(process.env);
+  const logger = createLogger(config.logLevel, role);
+  for (const warning of config.warnings) logger.warn(warning);
+  installRuntime(logger);
+  const stop = stopOnSignal(logger);
+  logger.info({ version: VERSION, node: process.version }, 'starting');
+  // When one half ends, for whatever reason, the other is stopped as well, in good order.
+  const halves = ROLES[role].map((run) => run(config, logger, stop.signal).finally(() => stop.abort()));
+  const failures = (await Promise.allSettled(halves))
+    .flatMap((half) => (half.status === 'rejected' ? [half.reason as Error] : []))
+    .filter((error) => error.name !== 'AbortError');
+  for (const error of failures) logger.fatal(error.message);
+  logger.info('stopped');
+  return failures.length === 0 ? 0 : 1;
+}
+
+/** The first signal stops in good order, the second at once. */
+function stopOnSignal(logger: Logger): AbortController {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stop.signal.aborted) process.exit(1);
+      logger.info({ signal }, 'stopping: what is under way is finished; a second signal exits at once');
+      stop.abort();
+    });
+  }
+  return stop;
+}
+
+function say(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+main(process.argv[2]).then(
+  (code) => process.exit(code),
+  (error) => {
+    process.stderr.write(`${error instanceof ConfigurationError ? error.message : (error as Error).stack}\n`);
+    process.exit(1);
+  },
+);

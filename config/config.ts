@@ -1,0 +1,168 @@
+/**
+ * Reads the environment once and hands on a settled configuration, or says everything that is wrong with it.
+ */
+import { existsSync } from 'node:fs';
+import { notesOf, type VariableName, type Variables, variables } from './variables.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Config {
+  port: { orgId: string; clientId: string; clientSecret: string; apiUrl: string };
+  kafka: {
+    groupId: string;
+    securityProtocol: 'plaintext' | 'ssl' | 'sasl_plaintext' | 'sasl_ssl';
+    mechanism: 'none' | 'plain' | 'scram-sha-256' | 'scram-sha-512';
+    sessionTimeoutMs: number;
+    startFrom: 'earliest' | 'latest';
+    runsTopic: string;
+    /** Set for a local Port only; otherwise Port's API names the brokers. */
+    brokers?: string[];
+  };
+  calls: {
+    timeoutMs: number;
+    verifyTls: boolean;
+    retryWindowMs: number;
+    maxWaitMs: number;
+    detailedLogging: boolean;
+    gitlabUrl: string;
+    gitlabWithoutAgent: 'ignore' | 'accept';
+  };
+  temporal: { taskQueue: string; uiUrl?: string };
+  logLevel: Variables['LOG_LEVEL'];
+  concurrentStarts: number;
+  concurrentCalls: number;
+  /** The whole environment as it was at start: trigger tokens and `TEMPORAL_*` are looked up in it. */
+  environment: Environment;
+  /** Things that work, yet are probably not what was meant. */
+  warnings: string[];
+}
+
+/** Everything that is wrong with the environment, one line each, without any value. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  constructor(readonly problems: string[]) {
+    const count = problems.length === 1 ? 'one mistake' : `${problems.length} mistakes`;
+    super(`The configuration has ${count}:\n${problems.map((p) => `  - ${p}`).join('\n')}`);
+  }
+}
+
+/** Variables of the old agent's documentation that have no effect, then and now. */
+const WITHOUT_EFFECT = ['KAFKA_CONSUMER_BROKERS', 'KAFKA_CONSUMER_USERNAME', 'KAFKA_CONSUMER_PASSWORD'];
+const PROXY_VARIABLE = /^(https?|all)_proxy$/i;
+const DEFAULT_MAPPING_FILE = 'control_the_payload_config.json';
+
+/**
+ * Settles the configuration from `environment`. An empty variable counts as not set.
+ *
+ * @throws ConfigurationError naming every mistake at once, with its remedy.
+ */
+export function loadConfig(environment: Environment): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()));
+  const parsed = variables.safeParse(given);
+  if (!parsed.success) {
+    // Rules that span variables are checked as well, on what could be read, so that no mistake waits for its turn.
+    throw new ConfigurationError([
+      ...parsed.error.issues.map((i) => problem(i.path[0] as VariableName, i, given)),
+      ...mistakes(given),
+    ]);
+  }
+  const problems = mistakes(given);
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return settle(parsed.data, environment, given);
+}
+
+function settle(values: Variables, environment: Environment, given: Environment): Config {
+  const local = values.USING_LOCAL_PORT_INSTANCE;
+  const groupId = values.KAFKA_CONSUMER_GROUP_ID ?? values.PORT_ORG_ID;
+  return {
+    port: {
+      orgId: values.PORT_ORG_ID,
+      clientId: values.PORT_CLIENT_ID,
+      clientSecret: values.PORT_CLIENT_SECRET,
+      apiUrl: values.PORT_API_BASE_URL,
+    },
+    kafka: {
+      groupId,
+      securityProtocol: values.KAFKA_CONSUMER_SECURITY_PROTOCOL ?? (local ? 'plaintext' : 'sasl_ssl'),
+      mechanism: values.KAFKA_CONSUMER_AUTHENTICATION_MECHANISM ?? (local ? 'none' : 'scram-sha-512'),
+      sessionTimeoutMs: values.KAFKA_CONSUMER_SESSION_TIMEOUT_MS,
+      startFrom: values.KAFKA_CONSUMER_AUTO_OFFSET_RESET,
+      runsTopic: values.KAFKA_RUNS_TOPIC ?? `${values.PORT_ORG_ID}.runs`,
+      ...(local && {
+        brokers: (values.KAFKA_CONSUMER_BOOTSTRAP_SERVERS ?? '').split(',').map((b) => b.trim()),
+      }),
+    },
+    calls: {
+      timeoutMs: values.WEBHOOK_INVOKER_TIMEOUT * 1000,
+      verifyTls: values.WEBHOOK_VERIFY_SSL,
+      retryWindowMs: values.CALL_RETRY_WINDOW_SECONDS * 1000,
+      maxWaitMs: values.RUN_MAX_WAIT_SECONDS * 1000,
+      detailedLogging: values.DETAILED_LOGGING,
+      gitlabUrl: values.GITLAB_URL,
+      gitlabWithoutAgent: values.GITLAB_RUNS_WITHOUT_AGENT,
+    },
+    temporal: {
+      taskQueue: values.TEMPORAL_TASK_QUEUE ?? groupId,
+      ...(values.TEMPORAL_UI_URL && { uiUrl: values.TEMPORAL_UI_URL }),
+    },
+    logLevel: values.LOG_LEVEL,
+    concurrentStarts: values.INGEST_CONCURRENT_STARTS,
+    concurrentCalls: values.WORKER_CONCURRENT_CALLS,
+    environment,
+    warnings: warnings(values, given),
+  };
+}
+
+function problem(name: VariableName, issue: { message: string }, given: Environment): string {
+  if (given[name] !== undefined) return `${name} ${issue.message}`;
+  const remedy = notesOf(name).remedy;
+  return `${name} is missing${remedy ? `: ${remedy}` : ''}`;
+}
+
+/** The rules that span more than one variable. */
+function mistakes(given: Environment): string[] {
+  const problems: string[] = [];
+  const polling = /^(polling|https?)$/i.test(given['STREAMER_NAME']?.trim() ?? '');
+  const local =
+    variables.shape.USING_LOCAL_PORT_INSTANCE.safeParse(given['USING_LOCAL_PORT_INSTANCE']).data === true;
+  if (polling) {
+    problems.push("STREAMER_NAME asks for polling, which this version can't do yet; use KAFKA");
+  } else if (!given['KAFKA_CONSUMER_GROUP_ID']) {
+    problems.push(`KAFKA_CONSUMER_GROUP_ID is missing: ${notesOf('KAFKA_CONSUMER_GROUP_ID').remedy}`);
+  }
+  if (given['KAFKA_CONSUMER_BOOTSTRAP_SERVERS'] && !local) {
+    problems.push(
+      "KAFKA_CONSUMER_BOOTSTRAP_SERVERS is only for development with USING_LOCAL_PORT_INSTANCE=true; remove it: the brokers come from Port's API",
+    );
+  }
+  if (local && !given['KAFKA_CONSUMER_BOOTSTRAP_SERVERS']) {
+    problems.push(
+      'KAFKA_CONSUMER_BOOTSTRAP_SERVERS is missing: with USING_LOCAL_PORT_INSTANCE=true, set it to host:port of your Kafka',
+    );
+  }
+  const mapping = given['CONTROL_THE_PAYLOAD_CONFIG_PATH'];
+  if (mapping !== undefined || existsSync(DEFAULT_MAPPING_FILE)) {
+    problems.push(
+      `CONTROL_THE_PAYLOAD_CONFIG_PATH ${mapping === undefined ? `is not set, but ${DEFAULT_MAPPING_FILE} lies in the working directory` : 'names a mapping file'}; this version can't evaluate mappings yet`,
+    );
+  }
+  return problems;
+}
+
+function warnings(values: Variables, given: Environment): string[] {
+  const found = WITHOUT_EFFECT.filter((name) => given[name]).map(
+    (name) => `${name} has no effect: brokers and credentials come from Port's API; remove it`,
+  );
+  const proxies = Object.keys(given).filter((name) => PROXY_VARIABLE.test(name));
+  if (proxies.length > 0)
+    found.push(`${proxies.join(', ')}: this version does not use proxies yet; calls go out directly`);
+  if (!values.WEBHOOK_VERIFY_SSL) {
+    found.push(
+      "WEBHOOK_VERIFY_SSL=false: anyone between here and a webhook's target can read and change its calls",
+    );
+  }
+  if (given['PORT_BASE_URL'] && !given['PORT_API_BASE_URL']) {
+    found.push('PORT_BASE_URL has no effect; the variable is called PORT_API_BASE_URL');
+  }
+  return found;
+}

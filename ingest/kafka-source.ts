@@ -1,0 +1,271 @@
+/**
+ * The one file that knows kafkajs: batches in, commits out, and a consumer that is rebuilt whenever it dies.
+ *
+ * kafkajs's own restart is off, since it leaves out the errors it deems final, after which the process lives
+ * on in silence. Offsets are committed with the payload's own function: the consumer's does nothing once a
+ * stop has begun.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Consumer, type EachBatchPayload, Kafka, type KafkaConfig } from 'kafkajs';
+import type { Config } from '../config/config.js';
+import type { Logger } from '../telemetry/logger.js';
+import { kafkaLog } from './kafka-log.js';
+import type { BatchHandler, RecordSource, SourceRecord } from './record-source.js';
+
+export interface KafkaAccess {
+  brokers: string[];
+  sasl?: { username: string; password: string };
+}
+
+export interface KafkaSourceOptions {
+  settings: Config['kafka'];
+  topics: string[];
+  /** Asked anew for each consumer that is built, so that rotated credentials are picked up. */
+  access: () => Promise<KafkaAccess>;
+  logger: Logger;
+}
+
+const HEARTBEAT_CHECK_MS = 1000;
+const FIRST_REBUILD_MS = 1000;
+const LONGEST_REBUILD_MS = 60_000;
+/** A consumer that lasted so long was sound: the next wait starts small again. */
+const SOUND_AFTER_MS = 60_000;
+
+export class KafkaSource implements RecordSource {
+  private readonly stopping = new AbortController();
+  private readonly aborts = new Set<AbortController>();
+  private finished: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: KafkaSourceOptions) {}
+
+  run(handle: BatchHandler): Promise<void> {
+    this.finished = this.supervise(handle);
+    return this.finished;
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    for (const abort of this.aborts) abort.abort();
+    await this.finished;
+  }
+
+  private async supervise(handle: BatchHandler): Promise<void> {
+    let waitMs = FIRST_REBUILD_MS;
+    while (!this.stopping.signal.aborted) {
+      const startedAt = Date.now();
+      const failure = await this.consume(handle).catch((error: unknown) => error);
+      if (this.stopping.signal.aborted) return;
+      if (Date.now() - startedAt > SOUND_AFTER_MS) waitMs = FIRST_REBUILD_MS;
+      this.options.logger.error(
+        { retryInMs: waitMs },
+        `the Kafka consumer failed and is rebuilt: ${explain(failure)}`,
+      );
+      await delay(waitMs, undefined, { signal: this.stopping.signal }).catch(() => {});
+      waitMs = Math.min(2 * waitMs, LONGEST_REBUILD_MS);
+    }
+  }
+
+  /** Consumes until told to stop, which resolves with undefined, or until the consumer dies. */
+  private async consume(handle: BatchHandler): Promise<unknown> {
+    const { settings, topics, logger } = this.options;
+    const kafka = new Kafka(clientConfig(settings, await this.options.access(), logger));
+    const firstOffsets =
+      settings.startFrom === 'latest' ? await endsWithoutCommit(kafka, settings.groupId, topics) : [];
+    const consumer = kafka.consumer({
+      groupId: settings.groupId,
+      sessionTimeout: settings.sessionTimeoutMs,
+      heartbeatInterval: Math.min(3000, Math.floor(settings.sessionTimeoutMs / 3)),
+      rebalanceTimeout: 60_000,
+      // Short polls: a stop, a resume and a rebalance wait for the poll under way.
+      maxWaitTimeInMs: 500,
+      maxBytesPerPartition: 256 * 1024,
+      retry: { restartOnFailure: async () => false },
+      allowAutoTopicCreation: false,
+    });
+    const crashed = new Promise<unknown>((resolve) =>
+      consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error)),
+    );
+    this.announceJoins(consumer, firstOffsets);
+    try {
+      await consumer.connect();
+      // From the beginning, always: where "latest" starts is settled by `firstOffsets`, and a partition that is
+      // added later must be read from its start.
+      await consumer.subscribe({ topics, fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 4,
+        eachBatch: (payload) => this.onBatch(payload, handle),
+      });
+      for (const first of firstOffsets) consumer.seek(first);
+      return await Promise.race([crashed, aborted(this.stopping.signal)]);
+    } finally {
+      await consumer.disconnect().catch(() => {});
+    }
+  }
+
+  private announceJoins(consumer: Consumer, firstOffsets: TopicOffset[]): void {
+    const { logger, settings } = this.options;
+    consumer.on(consumer.events.GROUP_JOIN, async ({ payload }) => {
+      const assignment = payload.memberAssignment;
+      logger.info({ groupId: settings.groupId, assignment }, 'ingester ready');
+      if (Object.values(assignment).flat().length === 0) logger.info('no partition is assigned: standing by');
+      // Committed at once, so that a restart before the first message does not skip what came in between.
+      const mine = firstOffsets.filter(({ topic, partition }) => assignment[topic]?.includes(partition));
+      if (mine.length > 0) await consumer.commitOffsets(mine);
+    });
+  }
+
+  private async onBatch(payload: EachBatchPayload, handle: BatchHandler): Promise<void> {
+    const { topic, partition, messages } = payload.batch;
+    const records = messages.map(
+      (message): SourceRecord => ({
+        topic,
+        partition,
+        offset: BigInt(message.offset),
+        timestampMs: Number(message.timestamp),
+        value: message.value,
+      }),
+    );
+    const abort = new AbortController();
+    this.aborts.add(abort);
+    if (this.stopping.signal.aborted) abort.abort();
+    const progress = new Progress(payload, abort);
+    try {
+      const verdict = await handle(
+        { topic, partition, records },
+        { signal: abort.signal, onAccepted: (offset) => progress.accept(offset) },
+      );
+      await progress.finish();
+      if (verdict.retryAfterMs !== undefined) this.holdPartition(payload, verdict.retryAfterMs);
+    } finally {
+      progress.cancel();
+      this.aborts.delete(abort);
+    }
+  }
+
+  /** Pausing keeps the membership; what was not committed is handed out again. */
+  private holdPartition(payload: EachBatchPayload, forMs: number): void {
+    const resume = payload.pause();
+    const timer = setTimeout(resume, forMs);
+    this.stopping.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  }
+}
+
+/** Keeps the membership alive while a batch is worked on, and commits how far it has come. */
+class Progress {
+  private accepted: bigint | undefined;
+  private committed: bigint | undefined;
+  private failure: unknown;
+  private beating: Promise<void> = Promise.resolve();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly payload: EachBatchPayload,
+    private readonly abort: AbortController,
+  ) {
+    this.timer = setInterval(() => {
+      this.beating = this.beating.then(() => this.beat());
+    }, HEARTBEAT_CHECK_MS);
+  }
+
+  accept(offset: bigint): void {
+    this.accepted = offset;
+  }
+
+  /** @throws what the group answered, a rebalance above all, so that kafkajs joins again. */
+  async finish(): Promise<void> {
+    clearInterval(this.timer);
+    await this.beating;
+    if (this.failure !== undefined) throw this.failure;
+    await this.commit();
+    if (this.payload.isRunning()) await this.payload.heartbeat();
+  }
+
+  cancel(): void {
+    clearInterval(this.timer);
+  }
+
+  private async beat(): Promise<void> {
+    if (this.failure !== undefined) return;
+    try {
+      if (!this.payload.isRunning()) return this.abort.abort();
+      await this.payload.heartbeat();
+      await this.commit();
+    } catch (error) {
+      // Somebody else may own the partition by now: start nothing more, commit nothing more.
+      this.failure = error;
+      this.abort.abort();
+    }
+  }
+
+  private async commit(): Promise<void> {
+    const offset = this.accepted;
+    if (offset === undefined || offset === this.committed) return;
+    const { topic, partition } = this.payload.batch;
+    this.payload.resolveOffset(String(offset));
+    await this.payload.commitOffsetsIfNecessary({
+      topics: [{ topic, partitions: [{ partition, offset: String(offset + 1n) }] }],
+    });
+    this.committed = offset;
+  }
+}
+
+interface TopicOffset {
+  topic: string;
+  partition: number;
+  offset: string;
+}
+
+/** The end of every partition for which the group has committed nothing yet. */
+async function endsWithoutCommit(kafka: Kafka, groupId: string, topics: string[]): Promise<TopicOffset[]> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const committed = await admin.fetchOffsets({ groupId, topics });
+    const ends: TopicOffset[] = [];
+    for (const { topic, partitions } of committed) {
+      const fresh = new Set(partitions.filter((p) => p.offset === '-1').map((p) => p.partition));
+      if (fresh.size === 0) continue;
+      const high = await admin.fetchTopicOffsets(topic);
+      ends.push(
+        ...high
+          .filter((p) => fresh.has(p.partition))
+          .map((p) => ({ topic, partition: p.partition, offset: p.high })),
+      );
+    }
+    return ends;
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function clientConfig(settings: Config['kafka'], access: KafkaAccess, logger: Logger): KafkaConfig {
+  const { username, password } = access.sasl ?? {};
+  return {
+    clientId: 'temporal-port-agent',
+    brokers: access.brokers,
+    ssl: settings.securityProtocol.endsWith('ssl'),
+    // The default of one second is too short for TLS to a cloud.
+    connectionTimeout: 10_000,
+    ...(username !== undefined &&
+      password !== undefined &&
+      settings.mechanism !== 'none' && {
+        sasl: { mechanism: settings.mechanism, username, password } as NonNullable<KafkaConfig['sasl']>,
+      }),
+    logCreator: kafkaLog(logger),
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  if (signal.aborted) return Promise.resolve(undefined);
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
+}
+
+function explain(failure: unknown): string {
+  if (!(failure instanceof Error)) return 'unknown reason';
+  if (failure.name === 'KafkaJSSASLAuthenticationError') {
+    return `${failure.message}. Kafka refuses the user name and password that Port's API gave; they are fetched again`;
+  }
+  return failure.message;
+}

@@ -1,0 +1,41 @@
+/**
+ * Where messages come from, as narrow as the ingester can live with: no concept of a Kafka client is in here,
+ * so the client can be replaced.
+ */
+
+export interface SourceRecord {
+  topic: string;
+  partition: number;
+  offset: bigint;
+  timestampMs: number;
+  value: Uint8Array | null;
+}
+
+/** Consecutive records of one partition. */
+export interface RecordBatch {
+  topic: string;
+  partition: number;
+  records: readonly SourceRecord[];
+}
+
+/** What a handler says of a batch, at the end and, through `onAccepted`, on the way. */
+export interface BatchVerdict {
+  /** Hold the partition for so long, then hand out again what was not accepted. */
+  retryAfterMs?: number;
+}
+
+export interface BatchContext {
+  /** Aborts when the partition is taken away or the source stops: start nothing new, and return soon. */
+  signal: AbortSignal;
+  /** Everything up to and including this offset is durable elsewhere. */
+  onAccepted(offset: bigint): void;
+}
+
+/** Must not reject. */
+export type BatchHandler = (batch: RecordBatch, context: BatchContext) => Promise<BatchVerdict>;
+
+export interface RecordSource {
+  /** Hands out batches until `stop`; resolves once everything has been committed and left. */
+  run(handle: BatchHandler): Promise<void>;
+  stop(): Promise<void>;
+}

@@ -1,0 +1,2 @@
+/** Told, line by line, where each part comes from. */
+export type Progress = (line: string) => void;

@@ -1,0 +1,166 @@
+/**
+ * Port's API as the agent uses it: one cached token a process, a deadline on every call.
+ *
+ * Nothing is retried here but a call whose token had expired: repeating is Temporal's part.
+ */
+import type { Outbound, OutboundResponse } from '../http/outbound.js';
+import { at, isObject, type Json, type JsonObject, textAt } from './message.js';
+
+const CALL_TIMEOUT_MS = 15_000;
+/** A token is renewed so long before it expires. */
+const TOKEN_MARGIN_MS = 60_000;
+
+export interface PortCredentials {
+  apiUrl: string;
+  clientId: string;
+  clientSecret: string;
+}
+
+export interface KafkaCredentials {
+  brokers: string[];
+  username: string;
+  password: string;
+}
+
+export interface RunPatch {
+  status?: 'SUCCESS' | 'FAILURE';
+  summary?: string;
+  link?: string;
+  externalRunId?: string;
+}
+
+/** Port answered, and not with what was asked for. The message says what to do; no body but Port's own words is in it. */
+export class PortError extends Error {
+  override readonly name = 'PortError';
+  constructor(
+    readonly status: number,
+    /** Port's error code, such as `run_exhausted`. */
+    readonly code: string,
+    message: string,
+    readonly response: Pick<OutboundResponse, 'headers'>,
+  ) {
+    super(message);
+  }
+}
+
+export class PortClient {
+  private token: { value: string; expiresAt: number } | undefined;
+  private renewal: Promise<string> | undefined;
+
+  constructor(
+    private readonly credentials: PortCredentials,
+    private readonly outbound: Outbound,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /** Changes a run; a `status` ends it. */
+  async patchRun(runId: string, patch: RunPatch): Promise<void> {
+    await this.call('PATCH', `/v1/actions/runs/${encodeURIComponent(runId)}`, { ...patch });
+  }
+
+  /** Adds to a run's log; `terminationStatus` ends the run. */
+  async addLog(runId: string, message: string, terminationStatus?: 'SUCCESS' | 'FAILURE'): Promise<void> {
+    const body = { message, ...(terminationStatus && { terminationStatus }) };
+    await this.call('POST', `/v1/actions/runs/${encodeURIComponent(runId)}/logs`, body);
+  }
+
+  /** Hands over what a synchronized run's target answered. */
+  async sendResponse(runId: string, response: Json): Promise<void> {
+    await this.call('PATCH', `/v1/actions/runs/${encodeURIComponent(runId)}/response`, { response });
+  }
+
+  /** Whether Port holds the run, and it has not ended. */
+  async isOpen(runId: string): Promise<boolean> {
+    try {
+      const answer = await this.call('GET', `/v1/actions/runs/${encodeURIComponent(runId)}`);
+      return !['SUCCESS', 'FAILURE'].includes(textAt(answer, 'run', 'status') ?? '');
+    } catch (error) {
+      if (error instanceof PortError && error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  /** Where and as whom to consume; undefined for an organization without Kafka. */
+  async kafkaCredentials(): Promise<KafkaCredentials | undefined> {
+    const credentials = at(await this.call('GET', '/v1/kafka-credentials'), 'credentials');
+    const brokers = at(credentials, 'brokers');
+    const username = textAt(credentials, 'username');
+    const password = textAt(credentials, 'password');
+    if (!Array.isArray(brokers) || brokers.length === 0 || !username || !password) return undefined;
+    return { brokers: brokers.map(String), username, password };
+  }
+
+  private async call(method: string, path: string, body?: JsonObject): Promise<Json> {
+    let response = await this.send(method, path, await this.currentToken(), body);
+    if (response.status === 401) {
+      this.token = undefined;
+      response = await this.send(method, path, await this.currentToken(), body);
+    }
+    return this.read(response, `${method} ${path}`);
+  }
+
+  /** The cached token; however many ask for a new one, it is fetched once. */
+  private async currentToken(): Promise<string> {
+    if (this.token && this.now() < this.token.expiresAt - TOKEN_MARGIN_MS) return this.token.value;
+    this.renewal ??= this.fetchToken().finally(() => {
+      this.renewal = undefined;
+    });
+    return this.renewal;
+  }
+
+  private async fetchToken(): Promise<string> {
+    const { clientId, clientSecret } = this.credentials;
+    const path = '/v1/auth/access_token';
+    const answer = this.read(
+      await this.send('POST', path, undefined, { clientId, clientSecret }),
+      `POST ${path}`,
+    );
+    const value = textAt(answer, 'accessToken');
+    const expiresIn = at(answer, 'expiresIn');
+    if (!value)
+      throw new PortError(200, 'no_token', 'Port answered the credentials without a token', { headers: {} });
+    // A short-lived token is used for half its life at least, else each call would fetch one.
+    const lifeMs = Math.max((typeof expiresIn === 'number' ? expiresIn : 3600) * 1000, 2 * TOKEN_MARGIN_MS);
+    this.token = { value, expiresAt: this.now() + lifeMs };
+    return value;
+  }
+
+  private send(
+    method: string,
+    path: string,
+    token: string | undefined,
+    body?: JsonObject,
+  ): Promise<OutboundResponse> {
+    const request = {
+      method,
+      url: `${this.credentials.apiUrl}${path}`,
+      headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
+      ...(body && { body: JSON.stringify(body) }),
+    };
+    return this.outbound.send(request, CALL_TIMEOUT_MS);
+  }
+
+  private read(response: OutboundResponse, what: string): Json {
+    const body = parse(response.text);
+    if (response.status >= 200 && response.status < 300) return body;
+    const code = textAt(body, 'error') ?? `http_${response.status}`;
+    const said = textAt(body, 'message');
+    const advice = ADVICE[response.status] ?? '';
+    const message = `Port answered ${response.status} ${code} to ${what}${said ? `: ${said}` : ''}${advice}`;
+    throw new PortError(response.status, code, message, response);
+  }
+}
+
+const ADVICE: Record<number, string> = {
+  401: '. Check PORT_CLIENT_ID and PORT_CLIENT_SECRET, and that PORT_API_BASE_URL is of your region',
+  403: ". Use the credentials of the organization, not of a person, and check Port's list of allowed IP addresses",
+};
+
+function parse(text: string): Json {
+  try {
+    const parsed: Json = JSON.parse(text);
+    return isObject(parsed) ? parsed : {};
+  } catch {
+    return {};
+  }
+}

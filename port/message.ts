@@ -1,0 +1,71 @@
+/**
+ * Port's messages as they come from Kafka: read leniently, since authors of actions shape most of them.
+ *
+ * Nothing is required but what the agent acts on; every accessor copes with any JSON in any place.
+ */
+
+export type Json = null | boolean | number | string | Json[] | JsonObject;
+export type JsonObject = { [key: string]: Json };
+
+/** One way a run is carried out, as the action's author set it up and Port resolved it. */
+export interface InvocationMethod {
+  type: 'GITLAB' | 'WEBHOOK';
+  /** Whether Port meant it for an agent. The old agent took the text "false" for true. */
+  forAgent: boolean;
+  synchronized: boolean;
+  raw: JsonObject;
+}
+
+/** The message in a record's bytes, or undefined when they hold no JSON object. */
+export function parseMessage(value: Uint8Array | null): JsonObject | undefined {
+  if (value === null) return undefined;
+  try {
+    const parsed: Json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(value));
+    return isObject(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** How a run's message wants to be carried out; undefined when it says nothing about it. */
+export function invocationMethodOf(message: JsonObject): InvocationMethod | undefined {
+  const raw = at(message, 'payload', 'action', 'invocationMethod');
+  if (!isObject(raw)) return undefined;
+  const type = typeof raw['type'] === 'string' ? raw['type'].toUpperCase() : 'WEBHOOK';
+  return {
+    type: type === 'GITLAB' ? 'GITLAB' : 'WEBHOOK',
+    forAgent: isTrue(raw['agent']),
+    synchronized: isTrue(raw['synchronized']),
+    raw,
+  };
+}
+
+/** The run's id as Port wrote it, of whatever type. */
+export function runIdOf(message: JsonObject): Json | undefined {
+  return at(message, 'context', 'runId');
+}
+
+/** The value at a path of keys; undefined when the path leaves the objects. */
+export function at(value: Json | undefined, ...path: string[]): Json | undefined {
+  let current = value;
+  for (const key of path) {
+    if (!isObject(current) || !Object.hasOwn(current, key)) return undefined;
+    current = current[key];
+  }
+  return current;
+}
+
+/** The text at a path; undefined when there is none, or an empty one. */
+export function textAt(value: Json | undefined, ...path: string[]): string | undefined {
+  const found = at(value, ...path);
+  return typeof found === 'string' && found !== '' ? found : undefined;
+}
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Port's booleans may be templates, and so arrive as text. */
+export function isTrue(value: Json | undefined): boolean {
+  return value === true || (typeof value === 'string' && value.trim().toLowerCase() === 'true');
+}

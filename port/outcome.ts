@@ -1,0 +1,144 @@
+/**
+ * What came of a call, as Port is to be told: an end (SUCCESS or FAILURE), or a hand-over.
+ *
+ * A synchronized call ends with its answer. An accepted asynchronous webhook and a created pipeline are handed
+ * over: they report their own end. Every failure ends.
+ */
+import type { OutboundResponse } from '../http/outbound.js';
+import { at, type Json, textAt } from './message.js';
+
+export interface Outcome {
+  /** Left out: handed over, no status is reported. */
+  status?: 'SUCCESS' | 'FAILURE';
+  summary?: string;
+  link?: string;
+  externalRunId?: string;
+  /** What a synchronized call answered, for the run's response in Port. */
+  response?: Json;
+  /** Lines for the run's log in Port. */
+  log: string[];
+  /** A few words for the Temporal UI: `201 pipeline 97`. */
+  headline: string;
+}
+
+export interface Conclusion {
+  /** `POST gitlab.example.com platform/infra`. */
+  call: string;
+  synchronized: boolean;
+  /** Whether the target's answer may appear in Port. */
+  detailed: boolean;
+}
+
+/** Of an answer so much is passed on to Port as the run's response, in characters. */
+export const MAX_RESPONSE_LENGTH = 64 * 1024;
+/** And so much is quoted in a summary or log. */
+const MAX_QUOTE_LENGTH = 4 * 1024;
+
+/** A run that failed without an answer; `why` says what happened and what to do. */
+export function failed(call: string, why: string, headline = 'not called'): Outcome {
+  return { status: 'FAILURE', summary: why, log: [`${call}: ${why}`], headline };
+}
+
+/** What a webhook's answer means. Below 400 is success, as for Python's requests. */
+export function concludeWebhook(response: OutboundResponse, about: Conclusion): Outcome {
+  const answer = response.text === '' ? undefined : answerOf(response);
+  const forPort = about.synchronized && answer !== undefined ? { response: answer } : {};
+  const headline = `HTTP ${response.status}`;
+  if (response.status < 400) {
+    const log = [`Called ${about.call}: it answered ${response.status}.`, ...cutNote(response)];
+    if (about.synchronized) return { status: 'SUCCESS', ...forPort, log, headline };
+    return { log: [...log, 'Handed over: the target reports how the run ends.'], headline };
+  }
+  const summary = `Failed to invoke the webhook with status code: ${response.status}.${quote(response, about)}`;
+  return {
+    status: 'FAILURE',
+    summary,
+    ...forPort,
+    log: [`Called ${about.call}: ${summary}`, ...cutNote(response)],
+    headline,
+  };
+}
+
+/** What GitLab's answer to a trigger means. */
+export function concludeGitlab(response: OutboundResponse, about: Conclusion): Outcome {
+  if (response.status >= 200 && response.status < 300) return pipelineCreated(response, about);
+  const summary = `GitLab answered ${response.status}: ${gitlabAdvice(response.status)}${quote(response, about)}`;
+  return {
+    status: 'FAILURE',
+    summary,
+    ...(about.synchronized && { response: answerOf(response) }),
+    log: [`Called ${about.call}: ${summary}`],
+    headline: `HTTP ${response.status}`,
+  };
+}
+
+/**
+ * GitLab's limit on creating pipelines, which it answers with a plain 400. Nothing was created.
+ * The one place where a text is matched, since GitLab gives no other sign.
+ */
+export function isPipelineRateLimit(response: OutboundResponse): boolean {
+  return response.status === 400 && response.text.includes('Too many pipelines created in the last minute');
+}
+
+function pipelineCreated(response: OutboundResponse, about: Conclusion): Outcome {
+  const pipeline = json(response);
+  const id = at(pipeline, 'id');
+  const link = textAt(pipeline, 'web_url');
+  const name = typeof id === 'number' || typeof id === 'string' ? `pipeline ${id}` : 'a pipeline';
+  return {
+    ...(about.synchronized && { status: 'SUCCESS', response: answerOf(response) }),
+    ...(link && { link }),
+    ...(id !== undefined && id !== null && { externalRunId: String(id) }),
+    log: [
+      `Called ${about.call}: GitLab created ${name}${link ? ` ${link}` : ''}.`,
+      ...cutNote(response),
+      ...(about.synchronized ? [] : ['Handed over: the pipeline reports how the run ends.']),
+    ],
+    headline: `HTTP ${response.status}, ${name}`,
+  };
+}
+
+/** What to do about a status, said without quoting the answer. */
+function gitlabAdvice(status: number): string {
+  if (status === 400)
+    return "it refused the request; check that the ref exists and that the token's owner may run pipelines with variables on it.";
+  if (status === 401 || status === 403)
+    return 'it refuses this agent; check the allowed IP addresses and what stands before GitLab.';
+  if (status === 404)
+    return 'the project does not exist, or the trigger token is not valid for it (GitLab does not tell which).';
+  if (status === 422)
+    return "it created a pipeline that failed at once; check the project's CI configuration.";
+  if (status === 429) return 'it limits requests from here, longer than the retry window.';
+  if (status >= 300 && status < 400)
+    return "the project or GitLab itself has moved; correct GITLAB_URL or the project's path.";
+  return "it had an error; a pipeline may have been created, look at the project's pipelines before running the action again.";
+}
+
+function quote(response: OutboundResponse, about: Conclusion): string {
+  if (!about.detailed || response.text === '') return '';
+  const text =
+    response.text.length > MAX_QUOTE_LENGTH
+      ? `${response.text.slice(0, MAX_QUOTE_LENGTH)}… (cut)`
+      : response.text;
+  return ` Response: ${text}`;
+}
+
+/** The answer as JSON where it is JSON and short enough to stay whole, else as text. */
+function answerOf(response: OutboundResponse): Json {
+  if (response.text.length > MAX_RESPONSE_LENGTH)
+    return `${response.text.slice(0, MAX_RESPONSE_LENGTH)}… (cut)`;
+  return json(response) ?? response.text;
+}
+
+function json(response: OutboundResponse): Json | undefined {
+  try {
+    return JSON.parse(response.text) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+function cutNote(response: OutboundResponse): string[] {
+  if (response.cut === 'too long') return ['Its answer was longer than the agent reads, and was cut.'];
+  return response.cut === 'broken off' ? ['Its answer broke off; what came of it was used.'] : [];
+}

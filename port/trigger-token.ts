@@ -1,0 +1,30 @@
+/** GitLab trigger tokens: one variable a project, `<group with / as _>_<project>`, as the old agent reads them. */
+import type { Environment } from '../config/config.js';
+import { OWN_VARIABLES } from '../config/variables.js';
+
+export type TriggerToken = { token: string } | { problem: string };
+
+/**
+ * Looks up the trigger token of a project in the environment; the name is case sensitive.
+ *
+ * The name comes from the message, so the agent's own variables are refused: a message must not be able to
+ * send the client secret to GitLab.
+ */
+export function findTriggerToken(group: string, project: string, environment: Environment): TriggerToken {
+  const name = `${group.replaceAll('/', '_')}_${project}`;
+  if (isOwn(name))
+    return { problem: `${name} is a variable of the agent itself and is never used as a trigger token` };
+  const token = environment[name];
+  if (token) return { token };
+  const similar = Object.keys(environment).find(
+    (n) => n.toLowerCase() === name.toLowerCase() && !isOwn(n) && environment[n],
+  );
+  const hint = similar
+    ? `; the name is case sensitive, and there is a ${similar}`
+    : '; the name is case sensitive';
+  return { problem: `there is no trigger token for ${group}/${project}: set the variable ${name}${hint}` };
+}
+
+function isOwn(name: string): boolean {
+  return OWN_VARIABLES.has(name) || /^TEMPORAL_/.test(name) || /^(https?|all)_proxy$/i.test(name);
+}

@@ -1,0 +1,42 @@
+/** Temporal's SDK and its native core write into the process's own log. */
+import {
+  type LogMetadata,
+  makeTelemetryFilterString,
+  Runtime,
+  type Logger as TemporalLogger,
+} from '@temporalio/worker';
+import type { Logger } from './logger.js';
+
+/** Settings that hold for the whole process; must run before anything else of Temporal's. */
+export function installRuntime(logger: Logger): void {
+  Runtime.install({
+    logger: bridge(logger),
+    // Signals are the command's own business: the order in which things stop matters.
+    shutdownSignals: [],
+    telemetryOptions: {
+      logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) },
+    },
+  });
+}
+
+function bridge(logger: Logger): TemporalLogger {
+  const write =
+    (level: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: LogMetadata) =>
+      logger[level](plain(meta), message);
+  return {
+    log: (level, message, meta) => write(level.toLowerCase() as 'info')(message, meta),
+    trace: write('trace'),
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+  };
+}
+
+/** Of the SDK's metadata, what identifies the run; errors by type and message. */
+function plain(meta: LogMetadata = {}): object {
+  const { workflowId, workflowType, activityType, attempt, taskQueue } = meta;
+  const error =
+    meta['error'] instanceof Error ? `${meta['error'].name}: ${meta['error'].message}` : undefined;
+  return { workflowId, workflowType, activityType, attempt, taskQueue, error };
+}

@@ -1,0 +1,91 @@
+/** Starts a workflow at most once, whoever else starts it too. */
+import {
+  Client,
+  isGrpcServiceError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+} from '@temporalio/client';
+import type { Logger } from '../telemetry/logger.js';
+import type { TemporalTarget } from './connection.js';
+import {
+  registerSearchAttributes,
+  type SearchAttributeValues,
+  searchAttributePairs,
+} from './search-attributes.js';
+
+const START_TIMEOUT_MS = 10_000;
+const GRPC_INVALID_ARGUMENT = 3;
+
+export interface WorkflowStart {
+  type: string;
+  id: string;
+  input: object;
+  /** One line for the UI. */
+  summary: string;
+  /** Markdown for the UI. */
+  details: string;
+  searchAttributes: SearchAttributeValues;
+}
+
+export interface WorkflowStarter {
+  /**
+   * Resolves once Temporal holds the workflow; one that was started before counts as accepted.
+   *
+   * @throws when Temporal did not accept it. That is never the record's fault, so the caller waits and repeats.
+   */
+  start(start: WorkflowStart): Promise<'started' | 'known'>;
+}
+
+/** Makes a starter; search attributes that can't be registered are left out, with a warning. */
+export async function createWorkflowStarter(
+  target: TemporalTarget,
+  taskQueue: string,
+  logger: Logger,
+): Promise<WorkflowStarter> {
+  const { connection, namespace } = target;
+  const client = new Client({ connection, namespace });
+  let withAttributes = true;
+  await registerSearchAttributes(connection, namespace).catch((error) => leaveAttributesOut(error));
+
+  function leaveAttributesOut(error: unknown): void {
+    withAttributes = false;
+    logger.warn(
+      { reason: error instanceof Error ? error.message : String(error) },
+      'search attributes could not be registered; runs start without them. Register PortAction, PortBlueprint, PortEntity, PortUser, PortOrigin and PortTarget as Keyword',
+    );
+  }
+
+  async function start(workflow: WorkflowStart): Promise<'started' | 'known'> {
+    try {
+      await connection.withDeadline(Date.now() + START_TIMEOUT_MS, () =>
+        client.workflow.start(workflow.type, {
+          workflowId: workflow.id,
+          taskQueue,
+          args: [workflow.input],
+          workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+          workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+          staticSummary: workflow.summary,
+          staticDetails: workflow.details,
+          ...(withAttributes && { typedSearchAttributes: searchAttributePairs(workflow.searchAttributes) }),
+        }),
+      );
+      return 'started';
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return 'known';
+      if (withAttributes && isAttributeRefusal(error)) {
+        leaveAttributesOut(error);
+        return start(workflow);
+      }
+      throw error;
+    }
+  }
+  return { start };
+}
+
+/** Temporal answers an unregistered search attribute with a plain INVALID_ARGUMENT. */
+function isAttributeRefusal(error: unknown): boolean {
+  const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error;
+  if (!isGrpcServiceError(cause) || cause.code !== GRPC_INVALID_ARGUMENT) return false;
+  return /search attribute/i.test(cause.details ?? cause.message);
+}

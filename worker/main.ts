@@ -1,0 +1,61 @@
+/** The worker process: carries out what Temporal hands it, until it is told to stop. */
+import { fileURLToPath } from 'node:url';
+import { Worker } from '@temporalio/worker';
+import { createActivities } from '../activities/index.js';
+import type { Config } from '../config/config.js';
+import { createOutbound } from '../http/outbound.js';
+import { PortClient } from '../port/client.js';
+import type { Logger } from '../telemetry/logger.js';
+import { USER_AGENT } from '../telemetry/version.js';
+import { connectToTemporal } from '../temporal/connection.js';
+
+/** Reporting gets so long after the last call, when the worker is told to stop. */
+const REPORTING_GRACE_MS = 15_000;
+/** Small workflows, short-lived: more would only hold memory. */
+const MAX_CACHED_WORKFLOWS = 500;
+
+export async function runWorker(config: Config, logger: Logger, stop: AbortSignal): Promise<void> {
+  const { calls, port } = config;
+  const profile = { userAgent: USER_AGENT, tls: { verify: true }, connectTimeoutMs: calls.timeoutMs };
+  const webhooks = createOutbound({
+    ...profile,
+    tls: { verify: calls.verifyTls },
+    keepAlive: false,
+    followRedirects: true,
+  });
+  const gitlab = createOutbound({
+    ...profile,
+    tls: { verify: calls.verifyTls },
+    keepAlive: false,
+    followRedirects: false,
+  });
+  const portApi = createOutbound({ ...profile, keepAlive: true, followRedirects: false });
+  const { connection, namespace, address } = await connectToTemporal(config.environment, logger, stop);
+  try {
+    const worker = await Worker.create({
+      connection,
+      namespace,
+      taskQueue: config.temporal.taskQueue,
+      workflowBundle: { codePath: fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)) },
+      activities: createActivities({
+        gitlab,
+        webhooks,
+        port: new PortClient(port, portApi),
+        plan: { gitlabUrl: calls.gitlabUrl, environment: config.environment },
+        clientSecret: port.clientSecret,
+        detailedLogging: calls.detailedLogging,
+        logger,
+      }),
+      maxConcurrentActivityTaskExecutions: config.concurrentCalls,
+      maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+      shutdownGraceTime: calls.timeoutMs + REPORTING_GRACE_MS,
+    });
+    stop.addEventListener('abort', () => worker.shutdown(), { once: true });
+    if (stop.aborted) return;
+    logger.info({ address, namespace, taskQueue: config.temporal.taskQueue }, 'worker ready');
+    await worker.run();
+  } finally {
+    await Promise.all([webhooks.close(), gitlab.close(), portApi.close()]);
+    await connection.close();
+  }
+}

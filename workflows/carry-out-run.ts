@@ -1,0 +1,152 @@
+/**
+ * The steps that every run takes, whatever it calls: invoke · report · conclude.
+ */
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  defineSignal,
+  isCancellation,
+  proxyActivities,
+  setHandler,
+  TimeoutFailure,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities } from '../activities/index.js';
+import type { Outcome } from '../port/outcome.js';
+import { CALL_AGAIN_SIGNAL, FAILURES, type InvokeResult, type RunInput } from './contract.js';
+
+export const callAgainSignal = defineSignal(CALL_AGAIN_SIGNAL);
+
+/** What the UI shows as the result of a run. */
+export interface RunResult {
+  status: 'SUCCESS' | 'HANDED_OVER';
+  link?: string;
+  externalRunId?: string;
+}
+
+/** Room for the worker around the call itself: an outage of Temporal must not turn an answer into a timeout. */
+const CALL_MARGIN_MS = 60_000;
+/** How long a run that was reset waits to be told whether to call again. */
+const CALL_AGAIN_WAIT = '1 hour';
+
+const { reportRun } = proxyActivities<Activities>({
+  startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: '7 days',
+  retry: { initialInterval: '1s', maximumInterval: '5 minutes', maximumAttempts: 10_000 },
+});
+
+/** Calls, reports, and ends the workflow as the run ended. */
+export async function carryOutRun(input: RunInput): Promise<RunResult> {
+  const outcome = await invoke(input);
+  // A cancelled run is reported like any other, so this stands where cancellation can't reach.
+  await CancellationScope.nonCancellable(() =>
+    reportRun.executeWithOptions({ summary: `${outcome.status ?? 'handed over'} · ${outcome.headline}` }, [
+      { runId: input.runId, outcome },
+    ]),
+  );
+  return conclude(outcome);
+}
+
+/** The call, and an outcome for every way it can fail. */
+async function invoke(input: RunInput): Promise<Outcome> {
+  let toldToCallAgain = false;
+  setHandler(callAgainSignal, () => {
+    toldToCallAgain = true;
+  });
+  const { runId, firstExecutionRunId } = workflowInfo();
+  try {
+    // Only a reset gives a workflow of this type a run id that is not its first.
+    let result = await invokeOnce(input, runId === firstExecutionRunId);
+    if (result.kind === 'withheld' && (await condition(() => toldToCallAgain, CALL_AGAIN_WAIT))) {
+      result = await invokeOnce(input, true);
+    }
+    return result.kind === 'outcome' ? result.outcome : withheld(input);
+  } catch (error) {
+    return outcomeOf(error, input);
+  }
+}
+
+function invokeOnce(input: RunInput, mayCall: boolean): Promise<InvokeResult> {
+  const { policy } = input;
+  const activities = proxyActivities<Activities>({
+    startToCloseTimeout: policy.callTimeoutMs + CALL_MARGIN_MS,
+    scheduleToCloseTimeout: Math.max(policy.maxWaitMs, 2 * (policy.callTimeoutMs + CALL_MARGIN_MS)),
+    // An attempt under way is never interrupted: its outcome is awaited and reported.
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    retry: {
+      initialInterval: '1s',
+      maximumInterval: '1 minute',
+      maximumAttempts: 10_000,
+      // An attempt that died with its worker may have been sent: it is not started again.
+      nonRetryableErrorTypes: ['TemporalTimeout:StartToClose', 'TemporalTimeout:Heartbeat'],
+    },
+  });
+  return activities.invoke.executeWithOptions({ summary: input.call }, [{ ...input, mayCall }]);
+}
+
+/** @throws only what is no failure of the call. */
+function outcomeOf(error: unknown, input: RunInput): Outcome {
+  const cancelled = CancellationScope.current().consideredCancelled;
+  if (isCancellation(error))
+    return failure(input, 'cancelled in Temporal before it was sent; the target was not called', 'cancelled');
+  if (!(error instanceof ActivityFailure)) throw error;
+  const { cause } = error;
+  if (cause instanceof TimeoutFailure && cause.timeoutType === 'START_TO_CLOSE') {
+    return failure(
+      input,
+      'the worker stopped in the middle of the call, or lost its connection to Temporal; the target may have been reached. ' +
+        'It was not called again: look at the target before running the action again',
+      'worker lost',
+    );
+  }
+  const last = lastFailure(cause);
+  const why = last ? `; the last attempt failed: ${last}` : '';
+  if (cancelled)
+    return failure(input, `cancelled in Temporal between two attempts; nothing was sent${why}`, 'cancelled');
+  if (cause instanceof TimeoutFailure) {
+    const hours = Math.round(input.policy.maxWaitMs / 360_000) / 10;
+    return failure(
+      input,
+      `nothing was sent within ${hours} h${why || '; no worker took the run. Check that the worker runs, with the same task queue'}`,
+      'not called',
+    );
+  }
+  return failure(input, last ?? 'the call failed for an unknown reason', 'failed');
+}
+
+function lastFailure(cause: Error | undefined): string | undefined {
+  if (cause instanceof ApplicationFailure) return cause.message;
+  return cause?.cause instanceof ApplicationFailure ? cause.cause.message : undefined;
+}
+
+function withheld(input: RunInput): Outcome {
+  return failure(
+    input,
+    'this workflow was reset, and its first run may have called the target; nothing was called again ' +
+      `(the signal ${CALL_AGAIN_SIGNAL} asks for it)`,
+    'not called again',
+  );
+}
+
+function failure(input: RunInput, why: string, headline: string): Outcome {
+  return { status: 'FAILURE', summary: why, log: [`${input.call}: ${why}`], headline };
+}
+
+/** A failed run is a failed workflow, so that the UI's status column tells the truth. */
+function conclude(outcome: Outcome): RunResult {
+  if (outcome.status === 'FAILURE') {
+    throw ApplicationFailure.create({
+      type: FAILURES.runFailed,
+      message: (outcome.summary ?? 'the run failed').slice(0, 300),
+      nonRetryable: true,
+      category: 'BENIGN',
+    });
+  }
+  return {
+    status: outcome.status ?? 'HANDED_OVER',
+    ...(outcome.link && { link: outcome.link }),
+    ...(outcome.externalRunId && { externalRunId: outcome.externalRunId }),
+  };
+}
