@@ -2,7 +2,7 @@
  * Reads the environment once and hands on a settled configuration, or says everything that is wrong with it.
  */
 import { existsSync } from 'node:fs';
-import { notesOf, type VariableName, type Variables, variables } from './variables.js';
+import { notesOf, type VariableName, type Variables, variables, WITHOUT_EFFECT } from './variables.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,6 +23,7 @@ export interface Config {
     verifyTls: boolean;
     retryWindowMs: number;
     maxWaitMs: number;
+    workerLostAfterMs: number;
     detailedLogging: boolean;
     gitlabUrl: string;
     gitlabWithoutAgent: 'ignore' | 'accept';
@@ -31,7 +32,7 @@ export interface Config {
   logLevel: Variables['LOG_LEVEL'];
   concurrentStarts: number;
   concurrentCalls: number;
-  /** The whole environment as it was at start: trigger tokens and `TEMPORAL_*` are looked up in it. */
+  /** The whole environment at start: trigger tokens and `TEMPORAL_*` are looked up in it. */
   environment: Environment;
   /** Things that work, yet are probably not what was meant. */
   warnings: string[];
@@ -46,8 +47,6 @@ export class ConfigurationError extends Error {
   }
 }
 
-/** Variables of the old agent's documentation that have no effect, then and now. */
-const WITHOUT_EFFECT = ['KAFKA_CONSUMER_BROKERS', 'KAFKA_CONSUMER_USERNAME', 'KAFKA_CONSUMER_PASSWORD'];
 const PROXY_VARIABLE = /^(https?|all)_proxy$/i;
 const DEFAULT_MAPPING_FILE = 'control_the_payload_config.json';
 
@@ -89,7 +88,7 @@ function settle(values: Variables, environment: Environment, given: Environment)
       startFrom: values.KAFKA_CONSUMER_AUTO_OFFSET_RESET,
       runsTopic: values.KAFKA_RUNS_TOPIC ?? `${values.PORT_ORG_ID}.runs`,
       ...(local && {
-        brokers: (values.KAFKA_CONSUMER_BOOTSTRAP_SERVERS ?? '').split(',').map((b) => b.trim()),
+        brokers: brokersOf(values.KAFKA_CONSUMER_BOOTSTRAP_SERVERS),
       }),
     },
     calls: {
@@ -97,6 +96,7 @@ function settle(values: Variables, environment: Environment, given: Environment)
       verifyTls: values.WEBHOOK_VERIFY_SSL,
       retryWindowMs: values.CALL_RETRY_WINDOW_SECONDS * 1000,
       maxWaitMs: values.RUN_MAX_WAIT_SECONDS * 1000,
+      workerLostAfterMs: values.WORKER_LOST_AFTER_SECONDS * 1000,
       detailedLogging: values.DETAILED_LOGGING,
       gitlabUrl: values.GITLAB_URL,
       gitlabWithoutAgent: values.GITLAB_RUNS_WITHOUT_AGENT,
@@ -108,9 +108,14 @@ function settle(values: Variables, environment: Environment, given: Environment)
     logLevel: values.LOG_LEVEL,
     concurrentStarts: values.INGEST_CONCURRENT_STARTS,
     concurrentCalls: values.WORKER_CONCURRENT_CALLS,
-    environment,
+    // Temporal's SDK knows no spelling of true but these two, and would connect in plain text.
+    environment: { ...environment, ...(values.TEMPORAL_TLS && { TEMPORAL_TLS: 'true' }) },
     warnings: warnings(values, given),
   };
+}
+
+function brokersOf(list: string | undefined): string[] {
+  return (list ?? '').split(',').flatMap((broker) => broker.trim() || []);
 }
 
 function problem(name: VariableName, issue: { message: string }, given: Environment): string {
@@ -135,7 +140,7 @@ function mistakes(given: Environment): string[] {
       "KAFKA_CONSUMER_BOOTSTRAP_SERVERS is only for development with USING_LOCAL_PORT_INSTANCE=true; remove it: the brokers come from Port's API",
     );
   }
-  if (local && !given['KAFKA_CONSUMER_BOOTSTRAP_SERVERS']) {
+  if (local && brokersOf(given['KAFKA_CONSUMER_BOOTSTRAP_SERVERS']).length === 0) {
     problems.push(
       'KAFKA_CONSUMER_BOOTSTRAP_SERVERS is missing: with USING_LOCAL_PORT_INSTANCE=true, set it to host:port of your Kafka',
     );

@@ -9,7 +9,7 @@ import { z } from 'zod';
 const TRUE_WORDS = ['true', '1', 'yes', 'y', 'on', 't'];
 const FALSE_WORDS = ['false', '0', 'no', 'n', 'off', 'f'];
 
-export const text = () => z.string();
+export const text = () => z.string().trim();
 
 export const flag = () =>
   z.string().transform((value, ctx) => {
@@ -34,7 +34,7 @@ export const number = (options: { min?: number; max?: number; whole?: boolean } 
     return parsed;
   });
 
-/** An http or https address; one slash at its end is dropped, so that both spellings work. */
+/** An http or https address; slashes at its end are dropped, so that both spellings work. */
 export const httpUrl = () =>
   z.string().transform((value, ctx) => {
     const url = URL.canParse(value.trim()) ? new URL(value.trim()) : undefined;
@@ -48,7 +48,8 @@ export const httpUrl = () =>
 /** One of a few words in any case; `spellings` maps each accepted one, in lower case, to what it means. */
 export const choice = <T extends string>(spellings: Record<string, T>) =>
   z.string().transform((value, ctx) => {
-    const meaning = spellings[value.trim().toLowerCase()];
+    const word = value.trim().toLowerCase();
+    const meaning = Object.hasOwn(spellings, word) ? spellings[word] : undefined;
     if (meaning === undefined) {
       const known = [...new Set(Object.values(spellings))].join(', ');
       ctx.addIssue({ code: 'custom', message: `is not one of: ${known}` });

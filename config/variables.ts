@@ -168,9 +168,14 @@ export const variables = z.object({
     group: 'Calls',
     about: 'How long a call that was provably not sent is tried again.',
   }),
-  RUN_MAX_WAIT_SECONDS: note(number({ min: 60 }).default(86_400), {
+  RUN_MAX_WAIT_SECONDS: note(number({ min: 60, max: 31_536_000 }).default(86_400), {
     group: 'Calls',
     about: "How long a run waits for a worker, or for GitLab's pipeline rate limit.",
+  }),
+  WORKER_LOST_AFTER_SECONDS: note(number({ min: 1, max: 3600 }).default(60), {
+    group: 'Calls',
+    about:
+      "So long after a call's deadline its worker is taken for dead, and the run fails; a shorter outage of Temporal costs nothing.",
   }),
   DETAILED_LOGGING: note(flag().default(true), {
     group: 'Calls',
@@ -256,8 +261,18 @@ export const variables = z.object({
 export type VariableName = keyof typeof variables.shape;
 export type Variables = z.infer<typeof variables>;
 
+/** Variables of the old agent's documentation that have no effect, then and now. */
+export const WITHOUT_EFFECT = [
+  'KAFKA_CONSUMER_BROKERS',
+  'KAFKA_CONSUMER_USERNAME',
+  'KAFKA_CONSUMER_PASSWORD',
+];
+
 /** Names that belong to the agent itself: no message may use one of them as a trigger token. */
-export const OWN_VARIABLES: ReadonlySet<string> = new Set(Object.keys(variables.shape));
+export const OWN_VARIABLES: ReadonlySet<string> = new Set([
+  ...Object.keys(variables.shape),
+  ...WITHOUT_EFFECT,
+]);
 
 /** What is written down about a variable. */
 export function notesOf(name: VariableName): VariableNotes {

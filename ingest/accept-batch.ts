@@ -50,7 +50,7 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
       const accepted = carryOut(decision, record)
         .then(() => row.accept(record))
         .catch((error) => {
-          refusal ??= `Temporal did not take ${recordName(record)}: ${error instanceof Error ? error.message : error}`;
+          refusal ??= `Temporal did not take ${recordName(record)}: ${messageOf(error)}`;
         })
         .finally(() => slots.release());
       starts.push(accepted);
@@ -66,14 +66,24 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
   }
 
   function decideAndRemember(record: SourceRecord): Decision {
-    const decision = decide(record, { ...options.decision, signatures });
-    if (decision.kind === 'start') {
+    const decision = decideOrHold(record);
+    const signature = signatureOf(decision);
+    if (signature === 'good') {
       signatures.anyGood = true;
       signatures.bad.clear();
-    } else if (decision.kind === 'reject' && decision.reason === 'bad signature' && !signatures.anyGood) {
+    } else if (signature === 'bad' && !signatures.anyGood) {
       signatures.bad.add(recordName(record));
     }
     return decision;
+  }
+
+  /** A record that can't be decided on is a mistake of ours: it is held, not lost and not skipped. */
+  function decideOrHold(record: SourceRecord): Decision {
+    try {
+      return decide(record, { ...options.decision, signatures });
+    } catch (error) {
+      return { kind: 'hold', reason: `${recordName(record)} can't be decided on: ${messageOf(error)}` };
+    }
   }
 
   async function carryOut(
@@ -92,6 +102,17 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
       logger.warn({ record: name, reason: decision.reason, workflowId: workflow.id }, 'rejected');
     else logger.info({ record: name, runId: workflow.id, workflow: workflow.type, result }, 'accepted');
   }
+}
+
+/** What a decision says of its record's signature; undefined when it was not looked at. */
+function signatureOf(decision: Decision): 'good' | 'bad' | undefined {
+  if (decision.kind === 'start') return 'good';
+  if (decision.kind !== 'reject' || decision.reason === 'not JSON') return undefined;
+  return decision.reason === 'bad signature' ? 'bad' : 'good';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown reason';
 }
 
 /** How far the unbroken row of accepted records reaches from the batch's first. */

@@ -3,6 +3,7 @@
  *
  * A pure function. First "is it mine?", since several agents share one topic; only then the signature.
  */
+import { excerpt, oneLine } from '../port/excerpt.js';
 import {
   type InvocationMethod,
   invocationMethodOf,
@@ -12,7 +13,7 @@ import {
   runIdOf,
   textAt,
 } from '../port/message.js';
-import { describeCall, gitlabPath } from '../port/plan.js';
+import { describeCall, targetOf } from '../port/plan.js';
 import { verify } from '../port/signature.js';
 import type { SearchAttributeValues } from '../temporal/search-attributes.js';
 import type { WorkflowStart } from '../temporal/start-workflow.js';
@@ -50,6 +51,9 @@ const RUN_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 const NODE_RUN = /^wfnr_/;
 /** Of a rejected record so much is kept as evidence, in characters. */
 const MAX_SHOWN_ID_LENGTH = 200;
+/** Temporal takes 400 bytes of a summary; a character is three at most. */
+const MAX_SUMMARY_LENGTH = 120;
+const MAX_CELL_LENGTH = 200;
 
 export function recordName({ topic, partition, offset }: SourceRecord): string {
   return `${topic}/${partition}/${offset}`;
@@ -114,7 +118,7 @@ function runWorkflow(
   const type: RunWorkflowType = invocation.type === 'GITLAB' ? 'triggerGitlabPipeline' : 'callWebhook';
   const call = describeCall(invocation, context.gitlabUrl);
   const input: RunInput = { runId, call, message, policy: context.policy };
-  const attributes = attributesOf(message, invocation, call);
+  const attributes = attributesOf(message, invocation);
   return {
     type,
     id: runId,
@@ -125,40 +129,35 @@ function runWorkflow(
   };
 }
 
-function attributesOf(
-  message: JsonObject,
-  invocation: InvocationMethod,
-  call: string,
-): SearchAttributeValues {
+function attributesOf(message: JsonObject, invocation: InvocationMethod): SearchAttributeValues {
   const values = {
     PortAction: textAt(message, 'payload', 'action', 'identifier') ?? textAt(message, 'action'),
     PortBlueprint: textAt(message, 'context', 'blueprint'),
     PortEntity: textAt(message, 'context', 'entity'),
     PortUser: textAt(message, 'trigger', 'by', 'user', 'email') ?? textAt(message, 'trigger', 'by', 'userId'),
     PortOrigin: textAt(message, 'trigger', 'origin'),
-    PortTarget: gitlabPath(invocation) ?? call.split(' ')[1],
+    PortTarget: targetOf(invocation),
   };
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) => (value ? [[name, oneLine(value)]] : [])),
+  );
 }
 
-/** Temporal takes 400 bytes of a summary. */
 function summaryOf({ PortAction, PortUser }: SearchAttributeValues, call: string): string {
-  return cut([PortAction, call, PortUser && `by ${PortUser}`].filter(Boolean).join(' · '), 100);
+  const parts = [PortAction, call, PortUser && `by ${PortUser}`];
+  return excerpt(parts.filter(Boolean).join(' · '), MAX_SUMMARY_LENGTH);
 }
 
 function detailsOf(attributes: SearchAttributeValues, call: string): string {
   const rows = Object.entries(attributes).map(
-    ([name, value]) => `| ${name.replace('Port', '')} | ${cut(inTable(value), 200)} |`,
+    ([name, value]) => `| ${name.replace('Port', '')} | ${inTable(value)} |`,
   );
-  return [`Calls **${cut(inTable(call), 200)}**`, '', '| | |', '|---|---|', ...rows].join('\n');
+  return [`Calls **${inTable(call)}**`, '', '| | |', '|---|---|', ...rows].join('\n');
 }
 
+/** Without what could end the table's cell, or become a link, an image or markup. */
 function inTable(text: string): string {
-  return text.replace(/[|\r\n`*<>]/g, ' ');
-}
-
-function cut(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+  return excerpt(text, MAX_CELL_LENGTH).replace(/[|`*<>[\]\\]/g, ' ');
 }
 
 function reject(
@@ -175,7 +174,7 @@ function reject(
     advice,
     sizeBytes: record.value?.byteLength ?? 0,
     timestampMs: record.timestampMs,
-    ...(runId !== undefined && { runId: cut(JSON.stringify(runId), MAX_SHOWN_ID_LENGTH) }),
+    ...(runId !== undefined && { runId: excerpt(JSON.stringify(runId), MAX_SHOWN_ID_LENGTH) }),
     ...(reportTo !== undefined && { reportTo }),
   };
   return {
@@ -185,7 +184,7 @@ function reject(
       type: 'rejectMessage',
       id: `rejected/${name}/${record.timestampMs}`,
       input,
-      summary: cut(`${reason}: ${name}`, 100),
+      summary: excerpt(`${reason}: ${name}`, MAX_SUMMARY_LENGTH),
       details: advice,
       searchAttributes: {},
     },

@@ -41,6 +41,7 @@ export async function runIngest(config: Config, logger: Logger, stop: AbortSigna
         gitlabWithoutAgent: calls.gitlabWithoutAgent,
         policy: {
           callTimeoutMs: calls.timeoutMs,
+          workerLostAfterMs: calls.workerLostAfterMs,
           retryWindowMs: calls.retryWindowMs,
           maxWaitMs: calls.maxWaitMs,
         },

@@ -4,11 +4,14 @@
  * Nothing is retried here but a call whose token had expired: repeating is Temporal's part.
  */
 import type { Outbound, OutboundResponse } from '../http/outbound.js';
+import { excerpt } from './excerpt.js';
 import { at, isObject, type Json, type JsonObject, textAt } from './message.js';
 
 const CALL_TIMEOUT_MS = 15_000;
 /** A token is renewed so long before it expires. */
 const TOKEN_MARGIN_MS = 60_000;
+/** Of Port's words so much is quoted. */
+const MAX_QUOTE_LENGTH = 500;
 
 export interface PortCredentials {
   apiUrl: string;
@@ -91,9 +94,11 @@ export class PortClient {
   }
 
   private async call(method: string, path: string, body?: JsonObject): Promise<Json> {
-    let response = await this.send(method, path, await this.currentToken(), body);
+    const token = await this.currentToken();
+    let response = await this.send(method, path, token, body);
     if (response.status === 401) {
-      this.token = undefined;
+      // Another call may have renewed it since.
+      if (this.token?.value === token) this.token = undefined;
       response = await this.send(method, path, await this.currentToken(), body);
     }
     return this.read(response, `${method} ${path}`);
@@ -146,8 +151,9 @@ export class PortClient {
     const code = textAt(body, 'error') ?? `http_${response.status}`;
     const said = textAt(body, 'message');
     const advice = ADVICE[response.status] ?? '';
-    const message = `Port answered ${response.status} ${code} to ${what}${said ? `: ${said}` : ''}${advice}`;
-    throw new PortError(response.status, code, message, response);
+    const words = said ? `: ${excerpt(said, MAX_QUOTE_LENGTH)}` : '';
+    const message = `Port answered ${response.status} ${code} to ${what}${words}${advice}`;
+    throw new PortError(response.status, code, message, { headers: response.headers });
   }
 }
 

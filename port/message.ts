@@ -16,15 +16,24 @@ export interface InvocationMethod {
   raw: JsonObject;
 }
 
+/** Nothing of Port's is nested deeper. Some thousands of levels would overflow the stack where JSON is written. */
+const MAX_NESTING = 1000;
+
 /** The message in a record's bytes, or undefined when they hold no JSON object. */
 export function parseMessage(value: Uint8Array | null): JsonObject | undefined {
   if (value === null) return undefined;
   try {
     const parsed: Json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(value));
-    return isObject(parsed) ? parsed : undefined;
+    return isObject(parsed) && !nestsDeeper(parsed) ? parsed : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether a value is nested deeper than `levels`: too deep to be written as JSON without risk. */
+export function nestsDeeper(value: Json, levels = MAX_NESTING): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => nestsDeeper(inner, levels - 1));
 }
 
 /** How a run's message wants to be carried out; undefined when it says nothing about it. */

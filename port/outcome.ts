@@ -5,7 +5,8 @@
  * over: they report their own end. Every failure ends.
  */
 import type { OutboundResponse } from '../http/outbound.js';
-import { at, type Json, textAt } from './message.js';
+import { excerpt } from './excerpt.js';
+import { at, type Json, nestsDeeper, textAt } from './message.js';
 
 export interface Outcome {
   /** Left out: handed over, no status is reported. */
@@ -34,9 +35,13 @@ export const MAX_RESPONSE_LENGTH = 64 * 1024;
 /** And so much is quoted in a summary or log. */
 const MAX_QUOTE_LENGTH = 4 * 1024;
 
+/** GitLab's are numbers; this goes into a summary, so nothing longer than an id may take its place. */
+const PIPELINE_ID = /^[\w-]{1,64}$/;
+
 /** A run that failed without an answer; `why` says what happened and what to do. */
 export function failed(call: string, why: string, headline = 'not called'): Outcome {
-  return { status: 'FAILURE', summary: why, log: [`${call}: ${why}`], headline };
+  const summary = excerpt(why, MAX_QUOTE_LENGTH);
+  return { status: 'FAILURE', summary, log: [`${call}: ${summary}`], headline };
 }
 
 /** What a webhook's answer means. Below 400 is success, as for Python's requests. */
@@ -82,13 +87,13 @@ export function isPipelineRateLimit(response: OutboundResponse): boolean {
 
 function pipelineCreated(response: OutboundResponse, about: Conclusion): Outcome {
   const pipeline = json(response);
-  const id = at(pipeline, 'id');
+  const id = pipelineId(at(pipeline, 'id'));
   const link = textAt(pipeline, 'web_url');
-  const name = typeof id === 'number' || typeof id === 'string' ? `pipeline ${id}` : 'a pipeline';
+  const name = id ? `pipeline ${id}` : 'a pipeline';
   return {
     ...(about.synchronized && { status: 'SUCCESS', response: answerOf(response) }),
     ...(link && { link }),
-    ...(id !== undefined && id !== null && { externalRunId: String(id) }),
+    ...(id && { externalRunId: id }),
     log: [
       `Called ${about.call}: GitLab created ${name}${link ? ` ${link}` : ''}.`,
       ...cutNote(response),
@@ -96,6 +101,11 @@ function pipelineCreated(response: OutboundResponse, about: Conclusion): Outcome
     ],
     headline: `HTTP ${response.status}, ${name}`,
   };
+}
+
+function pipelineId(value: Json | undefined): string | undefined {
+  const id = typeof value === 'number' || typeof value === 'string' ? String(value) : '';
+  return PIPELINE_ID.test(id) ? id : undefined;
 }
 
 /** What to do about a status, said without quoting the answer. */
@@ -116,23 +126,21 @@ function gitlabAdvice(status: number): string {
 
 function quote(response: OutboundResponse, about: Conclusion): string {
   if (!about.detailed || response.text === '') return '';
-  const text =
-    response.text.length > MAX_QUOTE_LENGTH
-      ? `${response.text.slice(0, MAX_QUOTE_LENGTH)}… (cut)`
-      : response.text;
-  return ` Response: ${text}`;
+  return ` Response: ${excerpt(response.text, MAX_QUOTE_LENGTH, '… (cut)')}`;
 }
 
-/** The answer as JSON where it is JSON and short enough to stay whole, else as text. */
+/** The answer as JSON where it is JSON that Port takes (no bare number) and short enough to stay whole, else as text. */
 function answerOf(response: OutboundResponse): Json {
   if (response.text.length > MAX_RESPONSE_LENGTH)
-    return `${response.text.slice(0, MAX_RESPONSE_LENGTH)}… (cut)`;
-  return json(response) ?? response.text;
+    return excerpt(response.text, MAX_RESPONSE_LENGTH, '… (cut)');
+  const answer = json(response) ?? response.text;
+  return typeof answer === 'object' || typeof answer === 'string' ? answer : response.text;
 }
 
 function json(response: OutboundResponse): Json | undefined {
   try {
-    return JSON.parse(response.text) as Json;
+    const parsed: Json = JSON.parse(response.text);
+    return nestsDeeper(parsed) ? undefined : parsed;
   } catch {
     return undefined;
   }

@@ -6,6 +6,7 @@
  */
 import type { Environment } from '../config/config.js';
 import type { OutboundRequest } from '../http/redirect.js';
+import { excerpt, oneLine } from './excerpt.js';
 import {
   at,
   type InvocationMethod,
@@ -24,16 +25,25 @@ export interface PlanContext {
   environment: Environment;
 }
 
+/** Temporal takes 400 bytes of a summary, which this becomes; a character is three at most. */
+const MAX_CALL_LENGTH = 120;
+
 /** What is called, as far as it may be shown to anyone: `POST gitlab.example.com platform/infra`. */
 export function describeCall(invocation: InvocationMethod, gitlabUrl: string): string {
-  if (invocation.type === 'GITLAB')
-    return `POST ${new URL(gitlabUrl).host} ${gitlabPath(invocation) ?? '(no project)'}`;
-  const url = textAt(invocation.raw, 'url') ?? '';
-  return `${webhookMethod(invocation)} ${URL.canParse(url) ? new URL(url).host : '(no valid URL)'}`;
+  const target = targetOf(invocation);
+  const call =
+    invocation.type === 'GITLAB'
+      ? `POST ${new URL(gitlabUrl).host} ${target ?? '(no project)'}`
+      : `${webhookMethod(invocation)} ${target ?? '(no valid URL)'}`;
+  return excerpt(oneLine(call), MAX_CALL_LENGTH);
 }
 
-/** `group/project` of a GitLab run; undefined when the message lacks either. */
-export function gitlabPath(invocation: InvocationMethod): string | undefined {
+/** `group/project` of a GitLab run, a webhook's host; undefined when the message does not tell. */
+export function targetOf(invocation: InvocationMethod): string | undefined {
+  if (invocation.type === 'WEBHOOK') {
+    const url = textAt(invocation.raw, 'url') ?? '';
+    return (URL.canParse(url) && new URL(url).host) || undefined;
+  }
   const group = textAt(invocation.raw, 'groupName');
   const project = textAt(invocation.raw, 'projectName');
   return group && project ? `${group}/${project}` : undefined;
@@ -117,9 +127,9 @@ function asText(value: Json): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** Percent-encodes like jq's `@uri`: everything but letters, digits and `-_.~`. */
+/** Percent-encodes like jq's `@uri`: everything but letters, digits and `-_.~`; half a character as U+FFFD. */
 function encodePath(path: string): string {
-  return encodeURIComponent(path).replace(
+  return encodeURIComponent(path.replace(/\p{Cs}/gu, '\ufffd')).replace(
     /[!'()*]/g,
     (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
   );

@@ -14,10 +14,10 @@ export function findTriggerToken(group: string, project: string, environment: En
   const name = `${group.replaceAll('/', '_')}_${project}`;
   if (isOwn(name))
     return { problem: `${name} is a variable of the agent itself and is never used as a trigger token` };
-  const token = environment[name];
-  if (token) return { token };
+  const token = Object.hasOwn(environment, name) ? environment[name] : undefined;
+  if (token?.trim()) return { token };
   const similar = Object.keys(environment).find(
-    (n) => n.toLowerCase() === name.toLowerCase() && !isOwn(n) && environment[n],
+    (n) => n.toLowerCase() === name.toLowerCase() && !isOwn(n) && environment[n]?.trim(),
   );
   const hint = similar
     ? `; the name is case sensitive, and there is a ${similar}`

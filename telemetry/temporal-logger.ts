@@ -33,10 +33,14 @@ function bridge(logger: Logger): TemporalLogger {
   };
 }
 
-/** Of the SDK's metadata, what identifies the run; errors by type and message. */
+/** Of the SDK's metadata, what identifies the run, and errors by their message alone. */
 function plain(meta: LogMetadata = {}): object {
-  const { workflowId, workflowType, activityType, attempt, taskQueue } = meta;
-  const error =
-    meta['error'] instanceof Error ? `${meta['error'].name}: ${meta['error'].message}` : undefined;
-  return { workflowId, workflowType, activityType, attempt, taskQueue, error };
+  const { workflowId, workflowType, activityType, attempt, taskQueue, error } = meta;
+  const runId = meta['runId'] ?? meta['run_id'];
+  return { workflowId, workflowType, activityType, attempt, taskQueue, runId, error: messageOf(error) };
+}
+
+function messageOf(error: unknown): string | undefined {
+  if (error === undefined) return undefined;
+  return (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, 2000);
 }

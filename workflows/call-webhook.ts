@@ -6,11 +6,9 @@
  * Fails   not sent: tried again for the window, then reported. Sent without an answer: reported, not repeated.
  * Cancel  before the call or between attempts: reported as never sent. A call under way: its outcome counts.
  */
-import { setWorkflowOptions } from '@temporalio/workflow';
 import { carryOutRun, type RunResult } from './carry-out-run.js';
 import type { RunInput } from './contract.js';
 
-setWorkflowOptions({ versioningBehavior: 'PINNED' }, callWebhook);
 export async function callWebhook(input: RunInput): Promise<RunResult> {
   return carryOutRun(input);
 }

@@ -26,8 +26,6 @@ export interface RunResult {
   externalRunId?: string;
 }
 
-/** Room for the worker around the call itself: an outage of Temporal must not turn an answer into a timeout. */
-const CALL_MARGIN_MS = 60_000;
 /** How long a run that was reset waits to be told whether to call again. */
 const CALL_AGAIN_WAIT = '1 hour';
 
@@ -70,9 +68,10 @@ async function invoke(input: RunInput): Promise<Outcome> {
 
 function invokeOnce(input: RunInput, mayCall: boolean): Promise<InvokeResult> {
   const { policy } = input;
+  const attemptMs = policy.callTimeoutMs + policy.workerLostAfterMs;
   const activities = proxyActivities<Activities>({
-    startToCloseTimeout: policy.callTimeoutMs + CALL_MARGIN_MS,
-    scheduleToCloseTimeout: Math.max(policy.maxWaitMs, 2 * (policy.callTimeoutMs + CALL_MARGIN_MS)),
+    startToCloseTimeout: attemptMs,
+    scheduleToCloseTimeout: Math.max(policy.maxWaitMs, 2 * attemptMs),
     // An attempt under way is never interrupted: its outcome is awaited and reported.
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     retry: {

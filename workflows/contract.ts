@@ -12,6 +12,8 @@ export type RunWorkflowType = 'triggerGitlabPipeline' | 'callWebhook';
 export interface CallPolicy {
   /** One call, from the name lookup to the last byte of the answer. */
   callTimeoutMs: number;
+  /** So long after its call's deadline, an attempt that has not answered is taken to have died with its worker. */
+  workerLostAfterMs: number;
   /** How long a call that was provably not sent is tried again, from its first attempt on. */
   retryWindowMs: number;
   /** How long a run waits for a worker or for GitLab's pipeline rate limit. */

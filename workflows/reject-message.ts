@@ -5,12 +5,7 @@
  * Steps   1 tell Port, if the record names a run that is open there
  * Ends    always as a failed workflow, with the reason.
  */
-import {
-  ApplicationFailure,
-  CancellationScope,
-  proxyActivities,
-  setWorkflowOptions,
-} from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
 import { FAILURES, type RejectInput } from './contract.js';
 
@@ -20,7 +15,6 @@ const { reportRejection } = proxyActivities<Activities>({
   retry: { initialInterval: '1s', maximumInterval: '5 minutes', maximumAttempts: 10_000 },
 });
 
-setWorkflowOptions({ versioningBehavior: 'PINNED' }, rejectMessage);
 export async function rejectMessage(input: RejectInput): Promise<void> {
   const { reportTo } = input;
   if (reportTo !== undefined) {

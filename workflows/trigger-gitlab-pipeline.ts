@@ -7,11 +7,9 @@
  *         again at GitLab's pace. Sent without an answer: reported, not repeated.
  * Cancel  before the call or between attempts: reported as never sent. A call under way: its outcome counts.
  */
-import { setWorkflowOptions } from '@temporalio/workflow';
 import { carryOutRun, type RunResult } from './carry-out-run.js';
 import type { RunInput } from './contract.js';
 
-setWorkflowOptions({ versioningBehavior: 'PINNED' }, triggerGitlabPipeline);
 export async function triggerGitlabPipeline(input: RunInput): Promise<RunResult> {
   return carryOutRun(input);
 }

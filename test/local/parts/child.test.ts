@@ -168,7 +168,9 @@ describe('the death of the parent', () => {
     await writeFile(
       script,
       `import { startChild } from './child.js';
+      const first = await startChild({ name: 'First', command: 'sh', args: ['-c', 'exec sleep 60'] });
       await startChild({ name: 'Part', command: process.execPath, args: ${args}, ready: /^up$/ });
+      await first.stop(0);
       ${end};`,
     );
     const parent = spawn(node, [script], { stdio: ['ignore', 'pipe', 'ignore'] });

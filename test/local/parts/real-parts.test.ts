@@ -28,7 +28,6 @@ function client(kafka: RunningKafka, password = kafka.password): Kafka {
     ssl: { ca: [kafka.caPem] },
     sasl: { mechanism: 'scram-sha-512', username: kafka.username, password },
     logLevel: logLevel.NOTHING,
-    retry: { retries: 0 },
   });
 }
 

@@ -1,6 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runCommand } from '../../../local/parts/child.js';
 import { findJava } from '../../../local/parts/java.js';
 import { findKafka } from '../../../local/parts/kafka-libs.js';
 import { findTemporal } from '../../../local/parts/temporal.js';
@@ -18,7 +19,9 @@ describe('a machine that lacks a part', () => {
       KAFKA_HOME: '',
       TEMPORAL_PORT_AGENT_CACHE: `${dir}/cache`,
     };
-    jest.spyOn(globalThis, 'fetch').mockRejectedValue(new Error('no network'));
+    jest
+      .spyOn(globalThis, 'fetch')
+      .mockRejectedValue(new Error('fetch failed', { cause: new Error('no network') }));
   });
   afterEach(async () => {
     process.env = { ...before };
@@ -55,9 +58,29 @@ describe('a machine that lacks a part', () => {
         '  KAFKA_HOME: not set',
         '  cache: not there',
         `  Maven: failed: ${dir}/mvn exited with code 1: [ERROR] Could not resolve dependencies`,
-        '  archive.apache.org: no network',
+        '  archive.apache.org: fetch failed: no network',
       ].join('\n'),
     );
+  });
+
+  it('gets Kafka from its archive when there is no Maven', async () => {
+    const libs = join(dir, 'kafka_2.13-4.1.0', 'libs');
+    await mkdir(libs, { recursive: true });
+    await writeFile(join(libs, 'kafka_2.13-4.1.0.jar'), '');
+    const archive = join(dir, 'kafka.tgz');
+    const env = { PATH: before['PATH'] ?? '' };
+    await runCommand({
+      name: 'tar',
+      command: 'tar',
+      args: ['-czf', archive, '-C', dir, 'kafka_2.13-4.1.0'],
+      env,
+    });
+    await command('tar', `PATH='${env.PATH}' exec tar "$@"`);
+    jest.mocked(fetch).mockResolvedValue(new Response(await readFile(archive)));
+    const found = await findKafka();
+    expect(found).toMatchObject({ version: '4.1.0', source: 'archive.apache.org' });
+    expect(await readdir(join(found.libs, '..'))).toEqual(['libs']);
+    expect(await findKafka()).toMatchObject({ libs: found.libs, source: 'cache' });
   });
 
   it('uses the temporal command on the PATH, unless it is too old', async () => {

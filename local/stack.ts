@@ -1,0 +1,121 @@
+/**
+ * The whole house on this machine: real Temporal and Kafka, simulated Port, GitLab and private service, and
+ * what the agent needs to know to work in it.
+ */
+import { randomBytes } from 'node:crypto';
+import { Kafka, logLevel } from 'kafkajs';
+import { type RunningKafka, startKafka } from './parts/kafka.js';
+import type { Progress } from './parts/progress.js';
+import { type RunningTemporal, startTemporal } from './parts/temporal.js';
+import { type GitlabProject, type GitlabSimulator, startGitlabSimulator } from './simulators/gitlab.js';
+import { type ActionDefinition, type PortSimulator, startPortSimulator } from './simulators/port.js';
+import { type PrivateService, startPrivateService } from './simulators/private-service.js';
+
+/** Fixed ports; free ones where left out. */
+export interface StackPorts {
+  temporal?: number;
+  ui?: number;
+  kafka?: number;
+  port?: number;
+  gitlab?: number;
+  service?: number;
+}
+
+export interface World {
+  port: PortSimulator;
+  gitlab: GitlabSimulator;
+  service: PrivateService;
+  /** The environment that an agent of this organization is started with. */
+  environment: Record<string, string>;
+  close(): Promise<void>;
+}
+
+export interface WorldOptions {
+  orgId: string;
+  temporal: Pick<RunningTemporal, 'address' | 'uiUrl' | 'namespace'>;
+  kafka: RunningKafka;
+  projects: GitlabProject[];
+  /** Trigger tokens and whatever else the agent is to have. */
+  environment?: Record<string, string>;
+  ports?: Pick<StackPorts, 'port' | 'gitlab' | 'service'>;
+}
+
+/** Temporal and Kafka, side by side. What was started is stopped again when the other fails. */
+export async function startParts(
+  kafka: { username: string; topics: { name: string; partitions: number }[] },
+  ports: StackPorts,
+  progress: Progress,
+): Promise<{ temporal: RunningTemporal; kafka: RunningKafka; stop(): Promise<void> }> {
+  const [temporal, broker] = await Promise.allSettled([
+    startTemporal({
+      progress,
+      ...(ports.temporal !== undefined && { port: ports.temporal }),
+      ...(ports.ui !== undefined && { uiPort: ports.ui }),
+    }),
+    startKafka({
+      ...kafka,
+      password: randomBytes(12).toString('hex'),
+      progress,
+      ...(ports.kafka !== undefined && { ports: { saslSsl: ports.kafka } }),
+    }),
+  ]);
+  if (temporal.status === 'fulfilled' && broker.status === 'fulfilled') {
+    const parts = { temporal: temporal.value, kafka: broker.value };
+    return {
+      ...parts,
+      stop: async () => void (await Promise.all([parts.temporal.stop(), parts.kafka.stop()])),
+    };
+  }
+  for (const part of [temporal, broker]) if (part.status === 'fulfilled') await part.value.stop();
+  throw (temporal as PromiseRejectedResult).reason ?? (broker as PromiseRejectedResult).reason;
+}
+
+/** The simulators of one organization, on parts that run already. */
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const { orgId, temporal, kafka, ports = {} } = options;
+  const clientSecret = randomBytes(24).toString('hex');
+  const producer = new Kafka({ brokers: kafka.plaintextBrokers, logLevel: logLevel.NOTHING }).producer();
+  await producer.connect();
+  const gitlab = await startGitlabSimulator({ projects: options.projects, ...portOf(ports.gitlab) });
+  const service = await startPrivateService({ clientSecret, ...portOf(ports.service) });
+  const port = await startPortSimulator({
+    orgId,
+    clientId: 'demo-client',
+    clientSecret,
+    kafka: { brokers: kafka.brokers, username: kafka.username, password: kafka.password },
+    publish: async (topic, value, key) => {
+      await producer.send({ topic, messages: [{ value, ...(key !== undefined && { key }) }] });
+    },
+    ...portOf(ports.port),
+  });
+  return {
+    port,
+    gitlab,
+    service,
+    environment: {
+      PORT_ORG_ID: orgId,
+      PORT_CLIENT_ID: 'demo-client',
+      PORT_CLIENT_SECRET: clientSecret,
+      PORT_API_BASE_URL: port.url,
+      KAFKA_CONSUMER_GROUP_ID: `${orgId}.agent`,
+      KAFKA_CONSUMER_SECURITY_PROTOCOL: 'SASL_SSL',
+      KAFKA_CONSUMER_AUTHENTICATION_MECHANISM: 'SCRAM-SHA-512',
+      NODE_EXTRA_CA_CERTS: kafka.caFile,
+      GITLAB_URL: gitlab.url,
+      TEMPORAL_ADDRESS: temporal.address,
+      TEMPORAL_NAMESPACE: temporal.namespace,
+      ...options.environment,
+    },
+    close: async () =>
+      void (await Promise.all([producer.disconnect(), gitlab.close(), service.close(), port.close()])),
+  };
+}
+
+/** Adds actions to Port, as an administrator would. */
+export function addActions(port: PortSimulator, actions: ActionDefinition[]): void {
+  for (const action of actions) port.actions.set(action.identifier, action);
+}
+
+function portOf(port: number | undefined): { port?: number } {
+  return port === undefined ? {} : { port };
+}
