@@ -37,14 +37,29 @@ const PIPELINE_LIMIT_WAIT_MS = 60_000;
 const PIPELINE_LIMIT_JITTER_MS = 30_000;
 /** When a target says 429 and not for how long. */
 const DEFAULT_RATE_LIMIT_WAIT_MS = 30_000;
+/** `Retry-After: 0` must not become a loop without a pause. */
+const MIN_RATE_LIMIT_WAIT_MS = 1000;
 
 export function createInvoke(deps: InvokeDependencies) {
   return async function invoke(input: InvokeInput): Promise<InvokeResult> {
     if (!input.mayCall) return { kind: 'withheld' };
-    const outcome = await call(input, deps);
+    const outcome = isTooLate(input) ? tooLate(input) : await call(input, deps);
     deps.logger.info({ runId: input.runId, call: input.call, outcome: outcome.headline }, 'called');
     return { kind: 'outcome', outcome };
   };
+}
+
+/** A run that waited too long is not called any more: whoever asked for it has long moved on. */
+function isTooLate(input: InvokeInput): boolean {
+  return Date.now() - activityInfo().scheduledTimestampMs > input.policy.maxWaitMs;
+}
+
+function tooLate(input: InvokeInput): Outcome {
+  const attemptsBefore = activityInfo().attempt - 1;
+  const reason =
+    attemptsBefore === 0 ? 'since no worker was there to do it' : `in ${attemptsBefore} attempts`;
+  const waited = minutes(input.policy.maxWaitMs);
+  return failed(input.call, `nothing was sent within ${waited}, ${reason}; run the action again`);
 }
 
 async function call(input: InvokeInput, deps: InvokeDependencies): Promise<Outcome> {
@@ -53,11 +68,19 @@ async function call(input: InvokeInput, deps: InvokeDependencies): Promise<Outco
   const plan = planRequest(input.message, invocation, deps.plan);
   if ('problem' in plan) return failed(input.call, plan.problem);
   const outbound = invocation.type === 'GITLAB' ? deps.gitlab : deps.webhooks;
+  let response: OutboundResponse;
   try {
-    const response = await outbound.send(signed(plan.request, input.runId, deps), input.policy.callTimeoutMs);
-    return conclude(response, input, invocation, deps);
+    response = await outbound.send(signed(plan.request, input.runId, deps), input.policy.callTimeoutMs);
   } catch (error) {
     return outcomeOf(error, input);
+  }
+  try {
+    return conclude(response, input, invocation, deps);
+  } catch (error) {
+    if (error instanceof ApplicationFailure) throw error;
+    // Temporal would repeat any other error, and with it a call that was answered.
+    const why = `it answered ${response.status}, which the agent failed to read; it was not called again`;
+    return failed(input.call, why, `HTTP ${response.status}`);
   }
 }
 
@@ -67,17 +90,18 @@ function signed(request: OutboundRequest, runId: string, deps: InvokeDependencie
   return {
     ...request,
     headers: {
+      ...withoutOurs(request.headers),
       'Idempotency-Key': runId,
-      ...withoutSignature(request.headers),
       ...signatureHeaders(body, deps.clientSecret, Date.now()),
     },
   };
 }
 
-function withoutSignature(headers: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => !/^x-port-(signature|timestamp)$/i.test(name)),
-  );
+/** What the message may not say itself, in any case of letters: two headers of one name would go out. */
+const OURS = /^(idempotency-key|x-port-(signature|timestamp))$/i;
+
+function withoutOurs(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !OURS.test(name)));
 }
 
 function conclude(
@@ -101,7 +125,8 @@ function conclude(
 }
 
 function waitFor(response: OutboundResponse, input: InvokeInput): void {
-  const delayMs = retryAfterMs(response.headers, Date.now()) ?? DEFAULT_RATE_LIMIT_WAIT_MS;
+  const askedMs = retryAfterMs(response.headers, Date.now()) ?? DEFAULT_RATE_LIMIT_WAIT_MS;
+  const delayMs = Math.max(askedMs, MIN_RATE_LIMIT_WAIT_MS);
   const message = `${input.call}: answered 429, come back in ${Math.ceil(delayMs / 1000)} s`;
   retryWithin(input.policy.retryWindowMs, { type: FAILURES.rateLimited, message, delayMs });
 }
@@ -113,13 +138,19 @@ function outcomeOf(error: unknown, input: InvokeInput): Outcome {
     const why = `${error.message}; the target may have been reached. It was not called again: look at the target before running the action again`;
     return failed(input.call, why, 'no answer');
   }
-  if (!(error instanceof NotSentError)) throw error;
+  if (!(error instanceof NotSentError)) return unforeseen(error, input);
   if (!error.permanent) {
     retryWithin(input.policy.retryWindowMs, { type: FAILURES.notSent, message: error.message });
   }
-  const { attempt } = activityInfo();
-  const tried = error.permanent ? '' : `, in ${attempt} attempts over ${minutes(input.policy.retryWindowMs)}`;
-  return failed(input.call, `${error.message}${tried}`);
+  return failed(input.call, `${error.message}${error.permanent ? '' : `; ${tried()}`}`);
+}
+
+/** A fault of ours in the middle of a call is no reason to make the call twice. */
+function unforeseen(error: unknown, input: InvokeInput): Outcome {
+  if (error instanceof ApplicationFailure) throw error;
+  const name = error instanceof Error ? error.name : 'unknown error';
+  const why = `the agent itself failed during the call (${name}); the target may have been reached. Look at the target before running the action again`;
+  return failed(input.call, why, 'agent failed');
 }
 
 /**
@@ -136,6 +167,13 @@ function retryWithin(windowMs: number, failure: { type: string; message: string;
     category: 'BENIGN',
     ...(delayMs !== undefined && { nextRetryDelay: delayMs }),
   });
+}
+
+/** `tried 14 times in 10 minutes`. */
+function tried(): string {
+  const { attempt, scheduledTimestampMs } = activityInfo();
+  const times = attempt === 1 ? 'once' : `${attempt} times`;
+  return `tried ${times} in ${minutes(Date.now() - scheduledTimestampMs)}`;
 }
 
 function minutes(ms: number): string {

@@ -53,7 +53,7 @@ const NODE_RUN = /^wfnr_/;
 const MAX_SHOWN_ID_LENGTH = 200;
 /** Temporal takes 400 bytes of a summary; a character is three at most. */
 const MAX_SUMMARY_LENGTH = 120;
-const MAX_CELL_LENGTH = 200;
+const MAX_VALUE_LENGTH = 200;
 
 export function recordName({ topic, partition, offset }: SourceRecord): string {
   return `${topic}/${partition}/${offset}`;
@@ -150,14 +150,14 @@ function summaryOf({ PortAction, PortUser }: SearchAttributeValues, call: string
 
 function detailsOf(attributes: SearchAttributeValues, call: string): string {
   const rows = Object.entries(attributes).map(
-    ([name, value]) => `| ${name.replace('Port', '')} | ${inTable(value)} |`,
+    ([name, value]) => `- ${name.replace('Port', '')}: ${inCode(value)}`,
   );
-  return [`Calls **${inTable(call)}**`, '', '| | |', '|---|---|', ...rows].join('\n');
+  return [`Calls ${inCode(call)}`, '', ...rows].join('\n');
 }
 
-/** Without what could end the table's cell, or become a link, an image or markup. */
-function inTable(text: string): string {
-  return excerpt(text, MAX_CELL_LENGTH).replace(/[|`*<>[\]\\]/g, ' ');
+/** As inline code, where nothing becomes a link, an image or markup; the UI shows tables without any spacing. */
+function inCode(text: string): string {
+  return `\`${excerpt(text, MAX_VALUE_LENGTH).replaceAll('`', ' ')}\``;
 }
 
 function reject(

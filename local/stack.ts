@@ -25,6 +25,8 @@ export interface World {
   port: PortSimulator;
   gitlab: GitlabSimulator;
   service: PrivateService;
+  /** Every message that Port has put on Kafka, in order. */
+  published: string[];
   /** The environment that an agent of this organization is started with. */
   environment: Record<string, string>;
   close(): Promise<void>;
@@ -40,7 +42,7 @@ export interface WorldOptions {
   ports?: Pick<StackPorts, 'port' | 'gitlab' | 'service'>;
 }
 
-/** Temporal and Kafka, side by side. What was started is stopped again when the other fails. */
+/** Temporal and Kafka, side by side. What was started is stopped again when the other fails; both failures are told. */
 export async function startParts(
   kafka: { username: string; topics: { name: string; partitions: number }[] },
   ports: StackPorts,
@@ -51,12 +53,18 @@ export async function startParts(
       progress,
       ...(ports.temporal !== undefined && { port: ports.temporal }),
       ...(ports.ui !== undefined && { uiPort: ports.ui }),
+    }).then((started) => {
+      progress(`Temporal is up: ${started.address}, its UI ${started.uiUrl}`);
+      return started;
     }),
     startKafka({
       ...kafka,
       password: randomBytes(12).toString('hex'),
       progress,
       ...(ports.kafka !== undefined && { ports: { saslSsl: ports.kafka } }),
+    }).then((started) => {
+      progress(`Kafka is up: ${started.brokers} (SASL_SSL)`);
+      return started;
     }),
   ]);
   if (temporal.status === 'fulfilled' && broker.status === 'fulfilled') {
@@ -67,7 +75,8 @@ export async function startParts(
     };
   }
   for (const part of [temporal, broker]) if (part.status === 'fulfilled') await part.value.stop();
-  throw (temporal as PromiseRejectedResult).reason ?? (broker as PromiseRejectedResult).reason;
+  const reasons = [temporal, broker].flatMap((part) => (part.status === 'rejected' ? [part.reason] : []));
+  throw reasons.length === 1 ? reasons[0] : new Error(reasons.map((reason) => reason.message).join('\n'));
 }
 
 /** The simulators of one organization, on parts that run already. */
@@ -76,6 +85,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const clientSecret = randomBytes(24).toString('hex');
   const producer = new Kafka({ brokers: kafka.plaintextBrokers, logLevel: logLevel.NOTHING }).producer();
   await producer.connect();
+  const published: string[] = [];
   const gitlab = await startGitlabSimulator({ projects: options.projects, ...portOf(ports.gitlab) });
   const service = await startPrivateService({ clientSecret, ...portOf(ports.service) });
   const port = await startPortSimulator({
@@ -84,6 +94,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     clientSecret,
     kafka: { brokers: kafka.brokers, username: kafka.username, password: kafka.password },
     publish: async (topic, value, key) => {
+      published.push(value);
       await producer.send({ topic, messages: [{ value, ...(key !== undefined && { key }) }] });
     },
     ...portOf(ports.port),
@@ -92,6 +103,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     port,
     gitlab,
     service,
+    published,
     environment: {
       PORT_ORG_ID: orgId,
       PORT_CLIENT_ID: 'demo-client',

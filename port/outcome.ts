@@ -66,8 +66,8 @@ export function concludeWebhook(response: OutboundResponse, about: Conclusion): 
 
 /** What GitLab's answer to a trigger means. */
 export function concludeGitlab(response: OutboundResponse, about: Conclusion): Outcome {
-  if (response.status >= 200 && response.status < 300) return pipelineCreated(response, about);
-  const summary = `GitLab answered ${response.status}: ${gitlabAdvice(response.status)}${quote(response, about)}`;
+  if (isPipeline(response)) return pipelineCreated(response, about);
+  const summary = `GitLab answered ${response.status}: ${gitlabAdvice(response)}${quote(response, about)}`;
   return {
     status: 'FAILURE',
     summary,
@@ -85,21 +85,37 @@ export function isPipelineRateLimit(response: OutboundResponse): boolean {
   return response.status === 400 && response.text.includes('Too many pipelines created in the last minute');
 }
 
+/** GitLab's 201, even one that broke off. A login or maintenance page answers 200 as well, and has no pipeline in it. */
+function isPipeline(response: OutboundResponse): boolean {
+  const { status } = response;
+  return status === 201 || (status >= 200 && status < 300 && pipelineId(at(json(response), 'id')) !== undefined);
+}
+
 function pipelineCreated(response: OutboundResponse, about: Conclusion): Outcome {
   const pipeline = json(response);
   const id = pipelineId(at(pipeline, 'id'));
   const link = textAt(pipeline, 'web_url');
   const name = id ? `pipeline ${id}` : 'a pipeline';
-  return {
-    ...(about.synchronized && { status: 'SUCCESS', response: answerOf(response) }),
+  const created = `Called ${about.call}: GitLab created ${name}${link ? ` ${link}` : ''}.`;
+  const known = {
+    ...(about.synchronized && { response: answerOf(response) }),
     ...(link && { link }),
     ...(id && { externalRunId: id }),
+    headline: `HTTP ${response.status}, ${name}`,
+  };
+  // GitLab before 15 says 201 here too. Such a pipeline never runs, so it can't report how the run ends.
+  if (at(pipeline, 'status') === 'failed') {
+    const summary = `GitLab created ${name}, and it failed at once; check the project's CI configuration.${quote(response, about)}`;
+    return { status: 'FAILURE', summary, log: [created, summary], ...known };
+  }
+  return {
+    ...(about.synchronized && { status: 'SUCCESS' }),
     log: [
-      `Called ${about.call}: GitLab created ${name}${link ? ` ${link}` : ''}.`,
+      created,
       ...cutNote(response),
       ...(about.synchronized ? [] : ['Handed over: the pipeline reports how the run ends.']),
     ],
-    headline: `HTTP ${response.status}, ${name}`,
+    ...known,
   };
 }
 
@@ -109,9 +125,12 @@ function pipelineId(value: Json | undefined): string | undefined {
 }
 
 /** What to do about a status, said without quoting the answer. */
-function gitlabAdvice(status: number): string {
+function gitlabAdvice(response: OutboundResponse): string {
+  const { status } = response;
+  if (isPipelineRateLimit(response))
+    return 'its limit of pipelines a minute was reached each time; run the action again later.';
   if (status === 400)
-    return "it refused the request; check that the ref exists and that the token's owner may run pipelines with variables on it.";
+    return "it refused to create a pipeline; check that the ref exists, that its CI configuration has jobs for triggers, and that the token's owner may run pipelines with variables on it.";
   if (status === 401 || status === 403)
     return 'it refuses this agent; check the allowed IP addresses and what stands before GitLab.';
   if (status === 404)
@@ -121,6 +140,10 @@ function gitlabAdvice(status: number): string {
   if (status === 429) return 'it limits requests from here, longer than the retry window.';
   if (status >= 300 && status < 400)
     return "the project or GitLab itself has moved; correct GITLAB_URL or the project's path.";
+  if (status >= 200 && status < 300)
+    return 'that is no pipeline, so something else seems to have answered; check GITLAB_URL and what stands before GitLab.';
+  if (status < 500)
+    return 'it, or what stands before it, refused the request; no pipeline was created. Check GITLAB_URL and what stands before GitLab.';
   return "it had an error; a pipeline may have been created, look at the project's pipelines before running the action again.";
 }
 
@@ -129,7 +152,7 @@ function quote(response: OutboundResponse, about: Conclusion): string {
   return ` Response: ${excerpt(response.text, MAX_QUOTE_LENGTH, '… (cut)')}`;
 }
 
-/** The answer as JSON where it is JSON that Port takes (no bare number) and short enough to stay whole, else as text. */
+/** The answer as JSON where Port takes it as such (no bare number) and it is short, else as text. */
 function answerOf(response: OutboundResponse): Json {
   if (response.text.length > MAX_RESPONSE_LENGTH)
     return excerpt(response.text, MAX_RESPONSE_LENGTH, '… (cut)');

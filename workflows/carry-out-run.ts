@@ -26,6 +26,10 @@ export interface RunResult {
   externalRunId?: string;
 }
 
+/** Longer than the longest wait between two attempts, and than clocks differ. */
+const RETRY_MARGIN_MS = 120_000;
+/** The failures that prove that nothing was done at the target. */
+const UNSENT: string[] = [FAILURES.notSent, FAILURES.rateLimited];
 /** How long a run that was reset waits to be told whether to call again. */
 const CALL_AGAIN_WAIT = '1 hour';
 
@@ -69,9 +73,12 @@ async function invoke(input: RunInput): Promise<Outcome> {
 function invokeOnce(input: RunInput, mayCall: boolean): Promise<InvokeResult> {
   const { policy } = input;
   const attemptMs = policy.callTimeoutMs + policy.workerLostAfterMs;
+  // The activity itself keeps the limits, and words its last error; an attempt that it begins in time has ended
+  // before this timeout, so that "timed out" can only mean that nothing was sent.
+  const backstopMs = Math.max(policy.maxWaitMs, policy.retryWindowMs) + attemptMs + RETRY_MARGIN_MS;
   const activities = proxyActivities<Activities>({
     startToCloseTimeout: attemptMs,
-    scheduleToCloseTimeout: Math.max(policy.maxWaitMs, 2 * attemptMs),
+    scheduleToCloseTimeout: Math.max(backstopMs, 2 * attemptMs),
     // An attempt under way is never interrupted: its outcome is awaited and reported.
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     retry: {
@@ -100,24 +107,14 @@ function outcomeOf(error: unknown, input: RunInput): Outcome {
       'worker lost',
     );
   }
-  const last = lastFailure(cause);
-  const why = last ? `; the last attempt failed: ${last}` : '';
+  if (cause instanceof ApplicationFailure && !UNSENT.includes(cause.type ?? ''))
+    return failure(input, cause.message, 'failed');
+  const last = cause instanceof ApplicationFailure ? `; the last attempt failed: ${cause.message}` : '';
   if (cancelled)
-    return failure(input, `cancelled in Temporal between two attempts; nothing was sent${why}`, 'cancelled');
-  if (cause instanceof TimeoutFailure) {
-    const hours = Math.round(input.policy.maxWaitMs / 360_000) / 10;
-    return failure(
-      input,
-      `nothing was sent within ${hours} h${why || '; no worker took the run. Check that the worker runs, with the same task queue'}`,
-      'not called',
-    );
-  }
-  return failure(input, last ?? 'the call failed for an unknown reason', 'failed');
-}
-
-function lastFailure(cause: Error | undefined): string | undefined {
-  if (cause instanceof ApplicationFailure) return cause.message;
-  return cause?.cause instanceof ApplicationFailure ? cause.cause.message : undefined;
+    return failure(input, `cancelled in Temporal between two attempts; nothing was sent${last}`, 'cancelled');
+  const hours = Math.round(input.policy.maxWaitMs / 360_000) / 10;
+  const advice = last || '; no worker took the run. Check that a worker runs, with the same task queue';
+  return failure(input, `nothing was sent within ${hours} h${advice}`, 'not called');
 }
 
 function withheld(input: RunInput): Outcome {

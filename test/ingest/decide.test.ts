@@ -1,0 +1,365 @@
+import fc from 'fast-check';
+import { type Decision, type DecisionContext, decide, type SignatureRecord } from '../../ingest/decide.js';
+import type { SourceRecord } from '../../ingest/record-source.js';
+import type { Json, JsonObject } from '../../port/message.js';
+import type { WorkflowStart } from '../../temporal/start-workflow.js';
+import type { RejectInput, RunInput } from '../../workflows/contract.js';
+import { recorded } from '../local/simulators/port-contract.js';
+import { gitlabMessage, signed, webhookMessage } from '../port/messages.js';
+import { POLICY, recordOf, SETTINGS } from './records.js';
+
+/** What signatures have shown: the names of records with a bad one, and whether one was good. */
+function seen(bad: string[] = [], anyGood = false): { signatures: SignatureRecord } {
+  return { signatures: { anyGood, bad: new Set(bad) } };
+}
+
+function decided(record: SourceRecord, changes: Partial<DecisionContext> = {}): Decision {
+  return decide(record, { ...SETTINGS, ...seen(), ...changes });
+}
+
+function started(
+  message: JsonObject,
+  changes: Partial<DecisionContext> = {},
+): WorkflowStart & { input: RunInput } {
+  const decision = decided(recordOf(message), changes);
+  if (decision.kind !== 'start') throw new Error(`decided to ${decision.kind}`);
+  return decision.workflow as WorkflowStart & { input: RunInput };
+}
+
+function rejected(record: SourceRecord, changes: Partial<DecisionContext> = {}) {
+  const decision = decided(record, changes);
+  if (decision.kind !== 'reject') throw new Error(`decided to ${decision.kind}`);
+  return { ...decision, input: decision.workflow.input as RejectInput };
+}
+
+function withRunId(runId: Json): JsonObject {
+  return webhookMessage({}, { context: { runId } });
+}
+
+describe('a run of ours', () => {
+  test('of a webhook becomes a workflow named after it', () => {
+    const message = webhookMessage({}, { headers: {} });
+    expect(started(signed(message))).toEqual({
+      type: 'callWebhook',
+      id: 'r_jE5FhDURh4Uen2Qr',
+      input: { runId: 'r_jE5FhDURh4Uen2Qr', call: 'POST hooks.example.com', message, policy: POLICY },
+      summary: 'deploy · POST hooks.example.com · by ada@example.com',
+      details: [
+        'Calls **POST hooks.example.com**',
+        '',
+        '| | |',
+        '|---|---|',
+        '| Action | deploy |',
+        '| Blueprint | service |',
+        '| Entity | shop |',
+        '| User | ada@example.com |',
+        '| Origin | UI |',
+        '| Target | hooks.example.com |',
+      ].join('\n'),
+      searchAttributes: {
+        PortAction: 'deploy',
+        PortBlueprint: 'service',
+        PortEntity: 'shop',
+        PortUser: 'ada@example.com',
+        PortOrigin: 'UI',
+        PortTarget: 'hooks.example.com',
+      },
+    });
+  });
+
+  test('of GitLab becomes another, without headers', () => {
+    const message = gitlabMessage();
+    const { type, input, searchAttributes } = started(signed(message));
+    expect(type).toBe('triggerGitlabPipeline');
+    expect(input.call).toBe('POST git.example.com platform/infra');
+    expect(input.message).toEqual(message);
+    expect(searchAttributes.PortTarget).toBe('platform/infra');
+  });
+
+  test("is told from port-agent's own conformance vector", () => {
+    const { id, input } = started(recorded('message-v1-signed').body as JsonObject, { clientSecret: 'test' });
+    expect(id).toBe('r_jE5FhDURh4Uen2Qr');
+    expect(JSON.stringify(input)).not.toContain('X-Port-');
+  });
+
+  test('need say next to nothing', () => {
+    const message = { payload: { action: { invocationMethod: { agent: true } } }, context: { runId: 'r_1' } };
+    const { summary, searchAttributes } = started(signed(message));
+    expect(summary).toBe('POST (no valid URL)');
+    expect(searchAttributes).toEqual({});
+  });
+
+  test.each(['r_1', 'run_q2mGf9ZYkFRnZJjB', '0', 'A-b_c', 'a'.repeat(128)])('may be called %s', (runId) => {
+    expect(started(signed(withRunId(runId))).id).toBe(runId);
+  });
+
+  test('is known by the id of its user, where there is no address', () => {
+    const trigger = { by: { userId: 'auth0|1' }, origin: 'API' };
+    expect(started(signed(webhookMessage({}, { trigger }))).searchAttributes.PortUser).toBe('auth0|1');
+  });
+
+  test('is known by the identifier of its action, where the body renamed it', () => {
+    const message = webhookMessage({}, { action: 'renamed' });
+    const payload = message['payload'] as JsonObject;
+    const action = { ...(payload['action'] as JsonObject), identifier: 'service_deploy' };
+    const { searchAttributes } = started(signed({ ...message, payload: { ...payload, action } }));
+    expect(searchAttributes.PortAction).toBe('service_deploy');
+  });
+
+  test.each(['AGENT', 'false', '', 0, null])('is not ours with the agent flag %j', (agent) => {
+    const decision = decided(recordOf(signed(webhookMessage({ agent }))));
+    expect(decision).toEqual({ kind: 'ignore', reason: 'not for an agent' });
+  });
+});
+
+describe('is it mine? comes first, whatever the signature', () => {
+  const forged = (message: JsonObject): JsonObject => signed(message, 'somebody else');
+  const nodeRun = webhookMessage({}, { context: { runId: 'wfnr_abc123' } });
+  const ignored: [string, JsonObject, string][] = [
+    ['a catalogue change', { action: 'UPDATE', resourceType: 'entity', diff: {} }, 'not for an agent'],
+    ['a Kafka action', webhookMessage({ type: 'KAFKA', agent: null }), 'not for an agent'],
+    ['a webhook that Port calls itself', webhookMessage({ agent: false }), 'not for an agent'],
+    ['GitLab without an agent flag', gitlabMessage({ agent: null }), 'GitLab run without an agent flag'],
+    ["a workflow's node run", nodeRun, 'workflow node run'],
+    ['the node run of the recording', recorded('message-node').body as JsonObject, 'workflow node run'],
+  ];
+  test.each(ignored)('%s is ignored, signed or forged', (_, message, reason) => {
+    for (const record of [recordOf(signed(message)), recordOf(forged(message)), recordOf(message)])
+      expect(decided(record)).toEqual({ kind: 'ignore', reason });
+  });
+
+  test('what is not ours is ignored even where the secret is in doubt', () => {
+    const record = recordOf(webhookMessage({ agent: false }));
+    expect(decided(record, seen(['a', 'b', 'c'])).kind).toBe('ignore');
+  });
+
+  test('GitLab without an agent flag is ours where that is configured', () => {
+    const message = gitlabMessage({ agent: null });
+    expect(started(signed(message), { gitlabWithoutAgent: 'accept' }).type).toBe('triggerGitlabPipeline');
+    const webhook = recordOf(signed(webhookMessage({ agent: null })));
+    expect(decided(webhook, { gitlabWithoutAgent: 'accept' }).kind).toBe('ignore');
+  });
+});
+
+describe('a record that is rejected', () => {
+  const unreadable: [string, string | Uint8Array | null, number][] = [
+    ['no value', null, 0],
+    ['no JSON', '{"a":', 5],
+    ['a list', '[{}]', 4],
+    ['broken UTF-8', Buffer.from([0xff, 0xfe]), 2],
+    ['endless nesting', `{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`, 100_006],
+  ];
+  test.each(unreadable)('holds %s', (_, value, sizeBytes) => {
+    const { reason, workflow } = rejected(recordOf(value));
+    expect(reason).toBe('not JSON');
+    expect(workflow).toEqual({
+      type: 'rejectMessage',
+      id: 'rejected/org_1.runs/3/5/1700000000000',
+      input: {
+        record: 'org_1.runs/3/5',
+        reason: 'not JSON',
+        advice: 'The record holds no JSON object; Port does not write such records.',
+        sizeBytes,
+        timestampMs: 1_700_000_000_000,
+      },
+      summary: 'not JSON: org_1.runs/3/5',
+      details: 'The record holds no JSON object; Port does not write such records.',
+      searchAttributes: {},
+    });
+  });
+
+  test('with a bad signature is reported to the run that it names', () => {
+    const { reason, input } = rejected(recordOf(signed(webhookMessage(), 'wrong')));
+    expect(reason).toBe('bad signature');
+    expect(input.runId).toBe('"r_jE5FhDURh4Uen2Qr"');
+    expect(input.reportTo).toBe('r_jE5FhDURh4Uen2Qr');
+    expect(input.advice).toMatch(/PORT_CLIENT_SECRET is not the organization's/);
+  });
+
+  const ids: [Json, string][] = [
+    ['r_../../organization?x=', '"r_../../organization?x="'],
+    ['', '""'],
+    ['-r', '"-r"'],
+    ['r_1\n', '"r_1\\n"'],
+    ['a'.repeat(129), `"${'a'.repeat(129)}"`],
+    ['a'.repeat(500), `"${'a'.repeat(199)}…`],
+    [42, '42'],
+    [null, 'null'],
+    [{ a: 1 }, '{"a":1}'],
+  ];
+  test.each(ids)('has the run id %j, which is shown and never used', (runId, shown) => {
+    const { reason, input } = rejected(recordOf(signed(withRunId(runId))));
+    expect(reason).toBe('unusable run id');
+    expect(input.runId).toBe(shown);
+    expect(input).not.toHaveProperty('reportTo');
+    expect(rejected(recordOf(signed(withRunId(runId), 'wrong'))).input).not.toHaveProperty('reportTo');
+  });
+
+  test('has no run id at all', () => {
+    const { reason, input } = rejected(recordOf(signed(webhookMessage({}, { context: null }))));
+    expect(reason).toBe('unusable run id');
+    expect(input.runId).toBe('null');
+  });
+
+  test('is too large for Temporal, and is reported', () => {
+    const { reason, input } = rejected(recordOf(signed(webhookMessage({}, { text: 'x'.repeat(1_500_000) }))));
+    expect(reason).toBe('too large');
+    expect(input.reportTo).toBe('r_jE5FhDURh4Uen2Qr');
+    expect(input.advice).toMatch(/larger than 1500000 bytes/);
+    expect(JSON.stringify(input).length).toBeLessThan(1000);
+  });
+
+  test('is measured in bytes', () => {
+    const { reason } = rejected(recordOf(signed(webhookMessage({}, { text: '世'.repeat(500_000) }))));
+    expect(reason).toBe('too large');
+    expect(started(signed(webhookMessage({}, { text: 'x'.repeat(1_400_000) }))).type).toBe('callWebhook');
+  });
+
+  test('is a forgery before it is too large or has a bad id', () => {
+    const message = withRunId({ text: 'x'.repeat(1_500_000) });
+    expect(rejected(recordOf(signed(message, 'wrong'))).reason).toBe('bad signature');
+  });
+
+  test('a changelogDestination does not excuse a missing signature', () => {
+    const message = webhookMessage(
+      {},
+      { changelogDestination: { type: 'WEBHOOK', agent: true, url: 'https://x' } },
+    );
+    expect(rejected(recordOf(message)).reason).toBe('bad signature');
+  });
+});
+
+describe('bad signatures', () => {
+  const forged = (offset: number): SourceRecord => recordOf(signed(webhookMessage(), 'wrong'), offset);
+  const name = (offset: number): string => `org_1.runs/3/${offset}`;
+
+  test('are rejected one by one, at first', () => {
+    expect(decided(forged(1), seen()).kind).toBe('reject');
+    expect(decided(forged(2), seen([name(1)])).kind).toBe('reject');
+  });
+
+  test('hold everything from the third on: then it is our secret that is wrong', () => {
+    const decision = decided(forged(3), seen([name(1), name(2)]));
+    expect(decision).toEqual({
+      kind: 'hold',
+      reason:
+        '3 messages with a bad signature and none with a good one: PORT_CLIENT_SECRET does not belong to this organization. Nothing is lost; correct it and restart',
+    });
+  });
+
+  test('of one record count once, however often it comes', () => {
+    expect(decided(forged(2), seen([name(1), name(2)])).kind).toBe('reject');
+  });
+
+  test('hold nothing once there was a good one', () => {
+    expect(decided(forged(9), seen([name(1), name(2), name(3)], true)).kind).toBe('reject');
+  });
+
+  test('do not keep a good one from being started', () => {
+    const decision = decided(recordOf(signed(webhookMessage())), seen([name(1), name(2), name(3)]));
+    expect(decision.kind).toBe('start');
+  });
+});
+
+describe('what the UI shows', () => {
+  const hostile = (character: string): JsonObject => {
+    const text = character.repeat(3000);
+    return webhookMessage(
+      { method: text, url: 'https://hooks.example.com' },
+      {
+        action: text,
+        context: { runId: 'r_1', blueprint: text, entity: text },
+        trigger: { by: { user: { email: text } }, origin: text },
+      },
+    );
+  };
+
+  // Temporal refuses a start whose summary is longer than 400 bytes, or whose details are longer than 20,000.
+  test.each(['a', 'é', '世', '🚀', '"', '\\', '\n', '\u0000', '\ud83d'])('fits, made of %j', (character) => {
+    const { summary, details } = started(signed(hostile(character)));
+    expect(Buffer.byteLength(JSON.stringify(summary))).toBeLessThanOrEqual(400);
+    expect(Buffer.byteLength(JSON.stringify(details))).toBeLessThanOrEqual(20_000);
+    expect(summary).not.toMatch(/[\n\u0000]|\p{Cs}/u);
+  });
+
+  test('is never cut in the middle of a character', () => {
+    for (let length = 100; length < 125; length++) {
+      const message = webhookMessage({}, { action: `${'a'.repeat(length)}🚀🚀🚀` });
+      expect(started(signed(message)).summary).not.toMatch(/\p{Cs}/u);
+    }
+  });
+
+  test('holds no markup, link or image of a message', () => {
+    const markup = '![i](https://x/i.png) [l](https://x) <img src=x> **b** `c` | cell\nline \\| end';
+    const { details } = started(
+      signed(webhookMessage({}, { action: markup, context: { runId: 'r_1', entity: markup } })),
+    );
+    const rows = details.split('\n').slice(4);
+    expect(rows).toHaveLength(5);
+    for (const row of rows) {
+      expect(row.match(/\|/g)).toHaveLength(3);
+      expect(row).not.toMatch(/[`*<>[\]\\]/);
+    }
+  });
+
+  test('searches by clean values', () => {
+    const { searchAttributes } = started(signed(webhookMessage({}, { action: 'a\u0000b\nc' })));
+    expect(searchAttributes.PortAction).toBe('a b c');
+  });
+
+  test.each(['nonsense', '', 'mailto:a@b'])('names no target for the URL %j', (url) => {
+    const { searchAttributes, input } = started(signed(webhookMessage({ url })));
+    expect(searchAttributes).not.toHaveProperty('PortTarget');
+    expect(input.call).toBe('POST (no valid URL)');
+  });
+});
+
+test('any record at all is decided on', () => {
+  const part = fc.jsonValue() as fc.Arbitrary<Json>;
+  const method = fc.record(
+    {
+      type: fc.constantFrom<Json>('GITLAB', 'WEBHOOK', 7),
+      agent: fc.constantFrom<Json>(true, 'true', false),
+      url: part,
+      method: part,
+      headers: part,
+      groupName: part,
+      projectName: part,
+    },
+    { requiredKeys: [] },
+  );
+  const message = fc
+    .record(
+      {
+        action: part,
+        trigger: part,
+        context: fc.oneof(part, fc.record({ runId: part })),
+        headers: part,
+        payload: fc.oneof(
+          part,
+          fc.record({ action: fc.record({ invocationMethod: fc.oneof(part, method) }), properties: part }),
+        ),
+      },
+      { requiredKeys: [] },
+    )
+    .map((value) => value as JsonObject);
+  const value = fc.oneof(
+    message.map((content) => recordOf(content)),
+    message.map((content) => recordOf(signed(content))),
+    fc.json().map((text) => recordOf(text)),
+    fc.uint8Array({ maxLength: 100 }).map((bytes) => recordOf(bytes)),
+  );
+  const kinds = new Set<string>();
+  fc.assert(
+    fc.property(value, fc.boolean(), (record, anyGood) => {
+      const decision = decided(record, seen(['a', 'b'], anyGood));
+      kinds.add(decision.kind);
+      if (decision.kind === 'start' || decision.kind === 'reject')
+        expect(decision.workflow.id).toMatch(
+          /^([A-Za-z0-9][A-Za-z0-9_-]{0,127}|rejected\/org_1\.runs\/3\/5\/\d+)$/,
+        );
+    }),
+    { numRuns: 1000 },
+  );
+  expect([...kinds].sort()).toEqual(expect.arrayContaining(['hold', 'ignore', 'reject']));
+});
