@@ -75,7 +75,7 @@ async function call(input: InvokeInput, deps: InvokeDependencies): Promise<Outco
     return outcomeOf(error, input);
   }
   try {
-    return conclude(response, input, invocation, deps);
+    return conclude(withoutSecret(response, plan.secret), input, invocation, deps);
   } catch (error) {
     if (error instanceof ApplicationFailure) throw error;
     // Temporal would repeat any other error, and with it a call that was answered.
@@ -102,6 +102,11 @@ const OURS = /^(idempotency-key|x-port-(signature|timestamp))$/i;
 
 function withoutOurs(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !OURS.test(name)));
+}
+
+/** What stands before a target may echo a request in its error page. */
+function withoutSecret(response: OutboundResponse, secret: string | undefined): OutboundResponse {
+  return secret ? { ...response, text: response.text.replaceAll(secret, '***') } : response;
 }
 
 function conclude(

@@ -85,7 +85,7 @@ export class KafkaSource implements RecordSource {
     const crashed = new Promise<unknown>((resolve) =>
       consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error)),
     );
-    this.announceJoins(consumer, firstOffsets);
+    this.announceJoins(consumer);
     try {
       await consumer.connect();
       // From the beginning, always: where "latest" starts is settled by `firstOffsets`, and a partition that is
@@ -97,22 +97,19 @@ export class KafkaSource implements RecordSource {
         partitionsConsumedConcurrently: 4,
         eachBatch: (payload) => this.onBatch(payload, handle),
       });
-      for (const first of firstOffsets) consumer.seek(first);
+      await pin(consumer, firstOffsets);
       return await Promise.race([crashed, aborted(this.stopping.signal)]);
     } finally {
       await consumer.disconnect().catch(() => {});
     }
   }
 
-  private announceJoins(consumer: Consumer, firstOffsets: TopicOffset[]): void {
+  private announceJoins(consumer: Consumer): void {
     const { logger, settings } = this.options;
-    consumer.on(consumer.events.GROUP_JOIN, async ({ payload }) => {
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       const assignment = payload.memberAssignment;
       logger.info({ groupId: settings.groupId, assignment }, 'ingester ready');
       if (Object.values(assignment).flat().length === 0) logger.info('no partition is assigned: standing by');
-      // Committed at once, so that a restart before the first message does not skip what came in between.
-      const mine = firstOffsets.filter(({ topic, partition }) => assignment[topic]?.includes(partition));
-      if (mine.length > 0) await consumer.commitOffsets(mine);
     });
   }
 
@@ -215,6 +212,17 @@ interface TopicOffset {
   topic: string;
   partition: number;
   offset: string;
+}
+
+/**
+ * Starts at these offsets, and commits them at once, so that a restart before the first message does not skip
+ * what came in between. A consumer that has just joined is not running yet as far as kafkajs is concerned, and
+ * would drop the commit without a word: hence after `run`.
+ */
+async function pin(consumer: Consumer, offsets: TopicOffset[]): Promise<void> {
+  if (offsets.length === 0) return;
+  for (const offset of offsets) consumer.seek(offset);
+  await consumer.commitOffsets(offsets);
 }
 
 /** The end of every partition for which the group has committed nothing yet. */

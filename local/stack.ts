@@ -79,15 +79,32 @@ export async function startParts(
   throw reasons.length === 1 ? reasons[0] : new Error(reasons.map((reason) => reason.message).join('\n'));
 }
 
-/** The simulators of one organization, on parts that run already. */
+/** The simulators of one organization, on parts that run already. What was opened is closed when one fails. */
 export async function startWorld(options: WorldOptions): Promise<World> {
+  const opened: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => void (await Promise.all(opened.map((shut) => shut())));
+  try {
+    return { ...(await openWorld(options, opened)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openWorld(
+  options: WorldOptions,
+  opened: (() => Promise<unknown>)[],
+): Promise<Omit<World, 'close'>> {
   const { orgId, temporal, kafka, ports = {} } = options;
   const clientSecret = randomBytes(24).toString('hex');
   const producer = new Kafka({ brokers: kafka.plaintextBrokers, logLevel: logLevel.NOTHING }).producer();
+  opened.push(() => producer.disconnect());
   await producer.connect();
   const published: string[] = [];
   const gitlab = await startGitlabSimulator({ projects: options.projects, ...portOf(ports.gitlab) });
+  opened.push(gitlab.close);
   const service = await startPrivateService({ clientSecret, ...portOf(ports.service) });
+  opened.push(service.close);
   const port = await startPortSimulator({
     orgId,
     clientId: 'demo-client',
@@ -99,6 +116,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     },
     ...portOf(ports.port),
   });
+  opened.push(port.close);
   return {
     port,
     gitlab,
@@ -118,8 +136,6 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       TEMPORAL_NAMESPACE: temporal.namespace,
       ...options.environment,
     },
-    close: async () =>
-      void (await Promise.all([producer.disconnect(), gitlab.close(), service.close(), port.close()])),
   };
 }
 

@@ -88,7 +88,9 @@ export function isPipelineRateLimit(response: OutboundResponse): boolean {
 /** GitLab's 201, even one that broke off. A login or maintenance page answers 200 as well, and has no pipeline in it. */
 function isPipeline(response: OutboundResponse): boolean {
   const { status } = response;
-  return status === 201 || (status >= 200 && status < 300 && pipelineId(at(json(response), 'id')) !== undefined);
+  return (
+    status === 201 || (status >= 200 && status < 300 && pipelineId(at(json(response), 'id')) !== undefined)
+  );
 }
 
 function pipelineCreated(response: OutboundResponse, about: Conclusion): Outcome {

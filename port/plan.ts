@@ -18,7 +18,9 @@ import {
 } from './message.js';
 import { findTriggerToken } from './trigger-token.js';
 
-export type Plan = { request: OutboundRequest; detail: string } | { problem: string };
+export type Plan =
+  /** `secret` is in the request, and must not come back in anything that is told. */
+  { request: OutboundRequest; detail: string; secret?: string } | { problem: string };
 
 export interface PlanContext {
   gitlabUrl: string;
@@ -80,6 +82,7 @@ function planGitlab(message: JsonObject, invocation: InvocationMethod, context: 
       body: JSON.stringify(body),
     },
     detail: `ref ${ref}, ${countOf(Object.keys(variables).length, 'variable')}`,
+    secret: token.token,
   };
 }
 

@@ -9,9 +9,12 @@ export interface DemoResult {
   action: string;
   /** What was called and what it answered. */
   called: string;
+  /** How the workflow ended. */
+  workflow: string;
   /** What Port holds now. */
   port: string;
-  link: string;
+  /** The sentence that Port shows with it. */
+  summary: string | undefined;
   /** What did not come out as expected. */
   wrong: string | undefined;
 }
@@ -25,21 +28,13 @@ export async function runDemo(world: World, temporal: RunningTemporal): Promise<
     const published: { demo: DemoRun; runId: string }[] = [];
     for (const demo of DEMO_RUNS)
       published.push({ demo, runId: await world.port.trigger(demo.action, demo.how) });
-    return await Promise.all(
-      published.map(({ demo, runId }) => follow(demo, runId, world, temporal, client)),
-    );
+    return await Promise.all(published.map(({ demo, runId }) => follow(demo, runId, world, client)));
   } finally {
     await connection.close();
   }
 }
 
-async function follow(
-  demo: DemoRun,
-  runId: string,
-  world: World,
-  temporal: RunningTemporal,
-  client: Client,
-): Promise<DemoResult> {
+async function follow(demo: DemoRun, runId: string, world: World, client: Client): Promise<DemoResult> {
   const workflow = await closedAs(client, runId, world);
   const run = world.port.run(runId);
   const pipelines = world.gitlab.pipelinesFor(runId);
@@ -52,15 +47,16 @@ async function follow(
     demo.check(run),
   ];
   const called = [
-    ...pipelines.map((pipeline) => `${pipeline.projectPath} (${pipeline.ref}) → pipeline ${pipeline.id}`),
+    ...pipelines.map((pipeline) => `${pipeline.projectPath}@${pipeline.ref} → pipeline ${pipeline.id}`),
     ...calls.map((call) => `${call.method} ${call.path} → ${call.status}`),
   ];
   return {
     runId,
     action: demo.action,
     called: called.join(', ') || 'nothing',
-    port: [run.status, run.link.length > 0 ? 'link' : undefined, run.summary].filter(Boolean).join(' · '),
-    link: `${temporal.uiUrl}/namespaces/${temporal.namespace}/workflows/${runId}`,
+    workflow,
+    port: [run.status, run.link.length > 0 && 'link'].filter(Boolean).join(', '),
+    summary: run.summary ?? undefined,
     wrong: wrong.filter(Boolean).join('; ') || undefined,
   };
 }

@@ -45,16 +45,14 @@ describe('a run of ours', () => {
       input: { runId: 'r_jE5FhDURh4Uen2Qr', call: 'POST hooks.example.com', message, policy: POLICY },
       summary: 'deploy · POST hooks.example.com · by ada@example.com',
       details: [
-        'Calls **POST hooks.example.com**',
+        'Calls `POST hooks.example.com`',
         '',
-        '| | |',
-        '|---|---|',
-        '| Action | deploy |',
-        '| Blueprint | service |',
-        '| Entity | shop |',
-        '| User | ada@example.com |',
-        '| Origin | UI |',
-        '| Target | hooks.example.com |',
+        '- Action: `deploy`',
+        '- Blueprint: `service`',
+        '- Entity: `shop`',
+        '- User: `ada@example.com`',
+        '- Origin: `UI`',
+        '- Target: `hooks.example.com`',
       ].join('\n'),
       searchAttributes: {
         PortAction: 'deploy',
@@ -279,7 +277,7 @@ describe('what the UI shows', () => {
     const { summary, details } = started(signed(hostile(character)));
     expect(Buffer.byteLength(JSON.stringify(summary))).toBeLessThanOrEqual(400);
     expect(Buffer.byteLength(JSON.stringify(details))).toBeLessThanOrEqual(20_000);
-    expect(summary).not.toMatch(/[\n\u0000]|\p{Cs}/u);
+    expect(summary).not.toMatch(/[\p{Cc}\p{Cs}]/u);
   });
 
   test('is never cut in the middle of a character', () => {
@@ -289,17 +287,14 @@ describe('what the UI shows', () => {
     }
   });
 
-  test('holds no markup, link or image of a message', () => {
-    const markup = '![i](https://x/i.png) [l](https://x) <img src=x> **b** `c` | cell\nline \\| end';
-    const { details } = started(
-      signed(webhookMessage({}, { action: markup, context: { runId: 'r_1', entity: markup } })),
-    );
-    const rows = details.split('\n').slice(4);
+  test('shows markup, links and images of a message as what was written', () => {
+    const markup = '![i](https://x/i.png) [l](https://x) <img src=x> **b** `c` ``d`` | cell\nline \\` end';
+    const context = { runId: 'r_1', entity: markup };
+    const { details } = started(signed(webhookMessage({ method: markup }, { action: markup, context })));
+    const [call, , ...rows] = details.split('\n');
+    expect(call).toMatch(/^Calls `[^`]+`$/);
     expect(rows).toHaveLength(5);
-    for (const row of rows) {
-      expect(row.match(/\|/g)).toHaveLength(3);
-      expect(row).not.toMatch(/[`*<>[\]\\]/);
-    }
+    for (const row of rows) expect(row).toMatch(/^- [A-Z][a-z]+: `[^`]+`$/);
   });
 
   test('searches by clean values', () => {
@@ -316,6 +311,8 @@ describe('what the UI shows', () => {
 
 test('any record at all is decided on', () => {
   const part = fc.jsonValue() as fc.Arbitrary<Json>;
+  const often = <T>(usual: fc.Arbitrary<T>) =>
+    fc.oneof({ weight: 4, arbitrary: usual }, { weight: 1, arbitrary: part });
   const method = fc.record(
     {
       type: fc.constantFrom<Json>('GITLAB', 'WEBHOOK', 7),
@@ -328,19 +325,17 @@ test('any record at all is decided on', () => {
     },
     { requiredKeys: [] },
   );
+  const action = fc.record({ invocationMethod: often(method) });
   const message = fc
     .record(
       {
         action: part,
         trigger: part,
-        context: fc.oneof(part, fc.record({ runId: part })),
+        context: often(fc.record({ runId: often(fc.constantFrom('r_1', 'r_2', 'wfnr_1')) })),
         headers: part,
-        payload: fc.oneof(
-          part,
-          fc.record({ action: fc.record({ invocationMethod: fc.oneof(part, method) }), properties: part }),
-        ),
+        payload: often(fc.record({ action: often(action), properties: part })),
       },
-      { requiredKeys: [] },
+      { requiredKeys: ['payload'] },
     )
     .map((value) => value as JsonObject);
   const value = fc.oneof(
@@ -355,11 +350,9 @@ test('any record at all is decided on', () => {
       const decision = decided(record, seen(['a', 'b'], anyGood));
       kinds.add(decision.kind);
       if (decision.kind === 'start' || decision.kind === 'reject')
-        expect(decision.workflow.id).toMatch(
-          /^([A-Za-z0-9][A-Za-z0-9_-]{0,127}|rejected\/org_1\.runs\/3\/5\/\d+)$/,
-        );
+        expect(decision.workflow.id).toMatch(/^(r_[12]|rejected\/org_1\.runs\/3\/5\/\d+)$/);
     }),
     { numRuns: 1000 },
   );
-  expect([...kinds].sort()).toEqual(expect.arrayContaining(['hold', 'ignore', 'reject']));
+  expect([...kinds].sort()).toEqual(['hold', 'ignore', 'reject', 'start']);
 });

@@ -20,6 +20,13 @@ export function examplesIn(markdown: string): Example[] {
   }));
 }
 
+/** The text of a named example. */
+export function textOf(markdown: string, name: string): string {
+  const found = examplesIn(markdown).find((each) => each.name === name);
+  if (!found) throw new Error(`There is no example called ${name}`);
+  return found.text;
+}
+
 /** How often a document announces an example: one that is not followed by a fence would be missed otherwise. */
 export function announcedExamples(markdown: string): number {
   return markdown.match(/<!-- *example/g)?.length ?? 0;

@@ -1,0 +1,101 @@
+/** Activities as a worker runs them, with what they need of the world, and what they leave behind. */
+import { randomUUID } from 'node:crypto';
+import { inspect } from 'node:util';
+import { ApplicationFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { pino } from 'pino';
+import { createOutbound, type Outbound, type OutboundProfile } from '../../http/outbound.js';
+import type { Logger } from '../../telemetry/logger.js';
+
+export const CLIENT_SECRET = 'planted-client-secret-0123456789abcdef';
+export const TRIGGER_TOKEN = 'glptt-planted-trigger-token';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** Has something closed when the test has ended. */
+export function closing<T extends { close(): unknown }>(thing: T): T {
+  closers.push(() => thing.close());
+  return thing;
+}
+
+/** The way out with the profile of calls to webhooks, or another. */
+export function outbound(profile: Partial<OutboundProfile> = {}): Outbound {
+  return closing(
+    createOutbound({
+      tls: { verify: true },
+      keepAlive: false,
+      followRedirects: true,
+      userAgent: 'test',
+      connectTimeoutMs: 10_000,
+      ...profile,
+    }),
+  );
+}
+
+/** A logger of everything, whose lines are kept. */
+export function memoryLogger(): { logger: Logger; lines: string[] } {
+  const lines: string[] = [];
+  return { logger: pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) }), lines };
+}
+
+export interface AttemptInfo {
+  attempt?: number;
+  /** How long ago the activity was scheduled for the first time. */
+  scheduledMsAgo?: number;
+  heartbeatDetails?: unknown;
+}
+
+/** The end of one attempt: what the activity returned, or threw. */
+export interface Attempt<R> {
+  result: R | undefined;
+  error: unknown;
+  /** The last heartbeat, which the next attempt will find. */
+  heartbeatDetails: unknown;
+}
+
+/** Runs one attempt of an activity. */
+export async function attempt<I, R>(
+  activity: (input: I) => Promise<R>,
+  input: I,
+  info: AttemptInfo = {},
+): Promise<Attempt<R>> {
+  const { attempt = 1, scheduledMsAgo = 0, heartbeatDetails } = info;
+  const environment = new MockActivityEnvironment(
+    { attempt, scheduledTimestampMs: Date.now() - scheduledMsAgo, heartbeatDetails },
+    { logger: new DefaultLogger('ERROR') },
+  );
+  const ended: Attempt<R> = { result: undefined, error: undefined, heartbeatDetails };
+  environment.on('heartbeat', (details: unknown) => {
+    ended.heartbeatDetails = details;
+  });
+  try {
+    ended.result = await environment.run(activity, input);
+  } catch (error) {
+    ended.error = error;
+  }
+  return ended;
+}
+
+/** What an attempt threw, which must be a failure of a type that workflows know. */
+export function failureOf({ error, result }: Attempt<unknown>): ApplicationFailure {
+  if (error instanceof ApplicationFailure) return error;
+  throw new Error(`no ApplicationFailure, but ${inspect(error ?? result)}`);
+}
+
+/** Everything that could be read off a value, wherever it is written. */
+export function everythingIn(value: unknown): string {
+  const parts = [
+    inspect(value, { depth: Number.POSITIVE_INFINITY, showHidden: true }),
+    JSON.stringify(value),
+  ];
+  if (value instanceof Error) parts.push(value.message, value.stack ?? '', everythingIn(value.cause));
+  return parts.join('\n');
+}
+
+export function newRunId(): string {
+  return `r_${randomUUID().replaceAll('-', '').slice(0, 16)}`;
+}

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
+import { SEARCH_ATTRIBUTES } from '../../temporal/search-attributes.js';
+import { createWorkflowStarter, type WorkflowStart } from '../../temporal/start-workflow.js';
+import { createTestWorker, runInput, startTestTemporal, type TestTemporal } from '../support/temporal.js';
+
+let temporal: TestTemporal;
+beforeAll(async () => {
+  temporal = await startTestTemporal();
+});
+afterAll(() => temporal.stop());
+
+const silent = pino({ level: 'silent' });
+const target = () => ({
+  connection: temporal.environment.nativeConnection,
+  namespace: 'default',
+  address: temporal.address,
+});
+
+function start(changes: Partial<WorkflowStart> = {}): WorkflowStart {
+  const input = runInput();
+  return {
+    type: 'callWebhook',
+    id: input.runId,
+    input,
+    summary: 's',
+    details: 'd',
+    searchAttributes: {},
+    ...changes,
+  };
+}
+
+test('registers the search attributes, and does so again without harm', async () => {
+  await createWorkflowStarter(target(), 'q', silent);
+  await createWorkflowStarter(target(), 'q', silent);
+  const { customAttributes } =
+    await temporal.environment.nativeConnection.operatorService.listSearchAttributes({
+      namespace: 'default',
+    });
+  expect(Object.keys(customAttributes ?? {})).toEqual(expect.arrayContaining([...SEARCH_ATTRIBUTES]));
+});
+
+test('a run is found by its search attributes, which are cut to what Temporal takes', async () => {
+  const starter = await createWorkflowStarter(target(), 'q', silent);
+  const workflow = start({ searchAttributes: { PortAction: 'deploy', PortEntity: 'x'.repeat(300) } });
+  await starter.start(workflow);
+  const description = await temporal.environment.client.workflow.getHandle(workflow.id).describe();
+  const values = Object.fromEntries(
+    description.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
+  );
+  expect(values).toMatchObject({ PortAction: 'deploy', PortEntity: 'x'.repeat(255) });
+});
+
+test('a second start of a running workflow is known, and changes nothing', async () => {
+  const starter = await createWorkflowStarter(target(), 'q', silent);
+  const workflow = start();
+  await starter.start(workflow);
+  const { runId } = await temporal.environment.client.workflow.getHandle(workflow.id).describe();
+  await starter.start(workflow);
+  expect((await temporal.environment.client.workflow.getHandle(workflow.id).describe()).runId).toBe(runId);
+});
+
+test('a second start of a closed workflow is known, and does not run it again', async () => {
+  const taskQueue = randomUUID();
+  const starter = await createWorkflowStarter(target(), taskQueue, silent);
+  const workflow = start();
+  let calls = 0;
+  const worker = await createTestWorker(temporal, taskQueue, {
+    invoke: async () => {
+      calls++;
+      return { kind: 'outcome', outcome: { status: 'SUCCESS', log: [], headline: '' } };
+    },
+    reportRun: async () => {},
+  });
+  await worker.runUntil(async () => {
+    expect(await starter.start(workflow)).toBe('started');
+    await temporal.environment.client.workflow.getHandle(workflow.id).result();
+    expect(await starter.start(workflow)).toBe('known');
+  });
+  expect(calls).toBe(1);
+});
+
+test('without the right to register search attributes, runs start without them, and a warning says so', async () => {
+  const warnings: string[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) });
+  const { nativeConnection } = temporal.environment;
+  // What Temporal Cloud answers to whoever asks its operator service.
+  const refusing = new Proxy(nativeConnection, {
+    get: (connection, name) =>
+      name === 'operatorService'
+        ? { listSearchAttributes: () => Promise.reject(new Error('PERMISSION_DENIED')) }
+        : Reflect.get(connection, name, connection),
+  });
+  const starter = await createWorkflowStarter({ ...target(), connection: refusing }, 'q', logger);
+  const workflow = start({ searchAttributes: { PortAction: 'deploy' } });
+  expect(await starter.start(workflow)).toBe('started');
+  expect(warnings.join()).toContain('Register PortAction, PortBlueprint');
+});
+
+test('search attributes that vanished are left out from then on, and no run is lost', async () => {
+  const { nativeConnection } = temporal.environment;
+  const warnings: string[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) });
+  const starter = await createWorkflowStarter(target(), 'q', logger);
+  await nativeConnection.operatorService.removeSearchAttributes({
+    namespace: 'default',
+    searchAttributes: ['PortAction'],
+  });
+  const first = start({ searchAttributes: { PortAction: 'deploy' } });
+  expect(await starter.start(first)).toBe('started');
+  expect(await starter.start(start({ searchAttributes: { PortAction: 'deploy' } }))).toBe('started');
+  expect(warnings).toHaveLength(1);
+});
+
+test('what Temporal does not accept is thrown, for the caller to wait and repeat', async () => {
+  const starter = await createWorkflowStarter(target(), 'q', silent);
+  await expect(starter.start(start({ id: 'x'.repeat(2000) }))).rejects.toThrow();
+});
