@@ -77,7 +77,7 @@ export async function createWorkflowStarter(
         leaveAttributesOut(error);
         return start(workflow);
       }
-      throw error;
+      throw explained(error);
     }
   }
   return { start };
@@ -85,7 +85,13 @@ export async function createWorkflowStarter(
 
 /** Temporal answers an unregistered search attribute with a plain INVALID_ARGUMENT. */
 function isAttributeRefusal(error: unknown): boolean {
-  const cause = error instanceof Error && isGrpcServiceError(error.cause) ? error.cause : error;
-  if (!isGrpcServiceError(cause) || cause.code !== GRPC_INVALID_ARGUMENT) return false;
-  return /search attribute/i.test(cause.details ?? cause.message);
+  const cause = (error as Error).cause;
+  const isInvalid = isGrpcServiceError(cause) && cause.code === GRPC_INVALID_ARGUMENT;
+  return isInvalid && /search attribute/i.test(cause.message);
+}
+
+/** The client says "Failed to start Workflow"; why stands beneath. */
+function explained(error: unknown): Error {
+  const { message, cause } = error as Error;
+  return new Error(cause instanceof Error ? `${message}: ${cause.message}` : message);
 }

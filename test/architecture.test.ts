@@ -18,7 +18,7 @@ const DOORS: Record<string, string[]> = {
   activities: [...GROUND_FLOOR, 'workflows'],
   ingest: [...GROUND_FLOOR, 'workflows'],
   worker: [...GROUND_FLOOR, 'activities', 'workflows'],
-  cli: [...GROUND_FLOOR, 'ingest', 'worker', 'local'],
+  cli: [...GROUND_FLOOR, 'ingest', 'worker'],
   local: [],
 };
 
@@ -158,9 +158,9 @@ test('there is one way out: undici and sockets are opened in http/ alone', () =>
   expect(strays.map(show)).toEqual([]);
 });
 
-test('nothing of the product leads into the tests, and only the command into the local stack', () => {
+test('nothing of the product leads into the local stack, and nothing at all into the tests', () => {
   const strays = imports.filter(
-    ({ room, leadsTo }) => leadsTo === 'test' || (leadsTo === 'local' && !['local', 'cli'].includes(room)),
+    ({ room, leadsTo }) => leadsTo === 'test' || (leadsTo === 'local' && room !== 'local'),
   );
   expect(strays.map(show)).toEqual([]);
 });

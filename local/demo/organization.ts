@@ -75,25 +75,35 @@ export function actionsOf(serviceUrl: string): ActionDefinition[] {
         defaultRef: 'main',
       },
     },
-    webhook('restart_service', 'Restart a service', `${serviceUrl}/ok`, true),
-    webhook('provision_database', 'Provision a database', `${serviceUrl}/accepted`, false),
+    webhook('restart_service', 'Restart a service', `${serviceUrl}/ok`, {
+      synchronized: true,
+      blueprint: 'service',
+    }),
+    webhook('provision_database', 'Provision a database', `${serviceUrl}/accepted`),
     {
       identifier: 'rebuild_warehouse',
       title: 'Rebuild the warehouse',
       trigger: { type: 'self-service', operation: 'CREATE' },
       invocationMethod: { type: 'GITLAB', groupName: 'data', projectName: 'warehouse' },
     },
-    webhook('rotate_credentials', 'Rotate credentials', `${serviceUrl}/status/500`, true),
+    webhook('rotate_credentials', 'Rotate credentials', `${serviceUrl}/status/500`, { synchronized: true }),
   ];
 }
 
-function webhook(identifier: string, title: string, url: string, synchronized: boolean): ActionDefinition {
+/** With a blueprint it is a day-2 action, run on an entity. */
+function webhook(
+  identifier: string,
+  title: string,
+  url: string,
+  { synchronized = false, blueprint }: { synchronized?: boolean; blueprint?: string } = {},
+): ActionDefinition {
   return {
     identifier,
     title,
     trigger: {
       type: 'self-service',
-      operation: 'CREATE',
+      operation: blueprint ? 'DAY-2' : 'CREATE',
+      ...(blueprint && { blueprintIdentifier: blueprint }),
       userInputs: { properties: { service: { type: 'string' } } },
     },
     invocationMethod: {

@@ -24,7 +24,7 @@ export const DEMO_RUNS: DemoRun[] = [
   },
   {
     action: 'release_storefront',
-    how: { properties: { ref: 'v1.4.0' } },
+    how: { properties: { ref: 'v1.4.0' }, by: { email: 'release-manager@example.com' } },
     workflow: 'Completed',
     calls: 1,
     check: handedOverToPipeline,
@@ -36,7 +36,13 @@ export const DEMO_RUNS: DemoRun[] = [
     calls: 1,
     check: handedOverToPipeline,
   },
-  { action: 'restart_service', how: service, workflow: 'Completed', calls: 1, check: succeeded },
+  {
+    action: 'restart_service',
+    how: { ...service, entity: 'checkout' },
+    workflow: 'Completed',
+    calls: 1,
+    check: succeeded,
+  },
   { action: 'provision_database', how: service, workflow: 'Completed', calls: 1, check: handedOver },
   {
     action: 'rebuild_warehouse',

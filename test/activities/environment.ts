@@ -6,6 +6,13 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { createOutbound, type Outbound, type OutboundProfile } from '../../http/outbound.js';
+import {
+  type PortSimulator,
+  type PortSimulatorOptions,
+  startPortSimulator,
+} from '../../local/simulators/port.js';
+import type { ActionDefinition, InvocationMethod } from '../../local/simulators/port-actions.js';
+import { PortClient } from '../../port/client.js';
 import type { Logger } from '../../telemetry/logger.js';
 
 export const CLIENT_SECRET = 'planted-client-secret-0123456789abcdef';
@@ -98,4 +105,44 @@ export function everythingIn(value: unknown): string {
 
 export function newRunId(): string {
   return `r_${randomUUID().replaceAll('-', '').slice(0, 16)}`;
+}
+
+/** The actions of the Port that tests report to. */
+const ACTIONS: ActionDefinition[] = [
+  action('webhook', { type: 'WEBHOOK', url: 'http://the.target', agent: true }),
+  action('synchronized', { type: 'WEBHOOK', url: 'http://the.target', agent: true, synchronized: true }),
+  action('gitlab', { type: 'GITLAB', groupName: 'platform', projectName: 'infra' }),
+];
+
+function action(identifier: string, invocationMethod: InvocationMethod): ActionDefinition {
+  return { identifier, trigger: { type: 'self-service', operation: 'CREATE' }, invocationMethod };
+}
+
+export interface TestPort extends PortSimulator {
+  client: PortClient;
+  /** Every request so far, but for those for a token: `PATCH /response`. */
+  asked(): string[];
+}
+
+/** A Port, and the client that the worker has of it. */
+export async function startPort(
+  options: Partial<PortSimulatorOptions> = {},
+  clientSecret = CLIENT_SECRET,
+): Promise<TestPort> {
+  const port = closing(
+    await startPortSimulator({
+      orgId: 'org_1',
+      clientId: 'client',
+      clientSecret: CLIENT_SECRET,
+      actions: ACTIONS,
+      ...options,
+    }),
+  );
+  const credentials = { apiUrl: port.url, clientId: 'client', clientSecret };
+  const client = new PortClient(credentials, outbound({ keepAlive: true, followRedirects: false }));
+  const asked = () =>
+    port.journal
+      .filter(({ path }) => path !== '/v1/auth/access_token')
+      .map(({ method, path }) => `${method} ${path.replace(/^\/v1\/actions\/runs\/[^/]+/, '') || '/'}`);
+  return { ...port, client, asked };
 }

@@ -24,9 +24,7 @@ class PlainReporter {
     }
     // A file that could not even be loaded has no tests to count.
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
-    process.stdout.write(
-      `\n${results.numPassedTests} passed, ${failed} failed, ${skipped.length} skipped\n`,
-    );
+    process.stdout.write(`\n${results.numPassedTests} passed, ${failed} failed, ${skipped.length} skipped\n`);
   }
 
   /** Jest ends with 1 when a reporter has an error. */

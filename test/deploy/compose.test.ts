@@ -1,0 +1,263 @@
+/** docker-compose.yml as Compose itself reads it, and the image's Dockerfile as its linter does. */
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig } from '../../config/config.js';
+import { defaultOf, OWN_VARIABLES, type VariableName } from '../../config/variables.js';
+import { ORG_ID, TRIGGER_TOKENS } from '../../local/demo/organization.js';
+import { findCompose, findHadolint, type Linter, lint } from './linters.js';
+
+const ROOT = join(__dirname, '../..');
+const FETCH_MS = 300_000;
+/** What someone who copied .env.example fills in. */
+const FILLED_IN = {
+  PORT_ORG_ID: 'org_mine',
+  PORT_CLIENT_ID: 'my-id',
+  PORT_CLIENT_SECRET: "'my$ecret'",
+  KAFKA_CONSUMER_GROUP_ID: 'org_mine.agent',
+};
+
+interface Service {
+  command: string[];
+  environment: Record<string, string>;
+  image: string;
+  build?: { dockerfile: string; target: string };
+  depends_on?: Record<string, { condition: string; required: boolean }>;
+  ports?: { host_ip: string; published: string; target: number }[];
+  profiles?: string[];
+  [key: string]: unknown;
+}
+
+let compose: Linter | undefined;
+let hadolint: Linter | undefined;
+beforeAll(async () => {
+  [compose, hadolint] = await Promise.all([orSkipped(findCompose()), orSkipped(findHadolint())]);
+}, FETCH_MS);
+
+const folders: string[] = [];
+afterEach(async () => {
+  await Promise.all(folders.splice(0).map((dir) => rm(dir, { recursive: true })));
+});
+
+describe('docker-compose.yml', () => {
+  withCompose('is what Compose takes, with the demo and without', async (linter) => {
+    expect(await check(linter, [])).toEqual({ passed: true, output: '' });
+    expect(await check(linter, ['--profile', 'demo'])).toEqual({ passed: true, output: '' });
+  });
+
+  withCompose('would be refused with a misspelt key', async (linter) => {
+    const dir = await clone();
+    const file = join(dir, 'docker-compose.yml');
+    await writeFile(file, (await readFile(file, 'utf8')).replace('read_only:', 'readonly:'));
+    const verdict = await lint(linter, ['config', '-q'], { cwd: dir });
+    expect(verdict).toMatchObject({ passed: false, output: expect.stringContaining('readonly') });
+  });
+
+  withCompose('starts one agent beside Temporal, and in the demo the same one', async (linter) => {
+    const agent = ['ingester', 'temporal', 'temporal-retention', 'worker'];
+    const demo = ['kafka', 'kafka-setup', 'simulators'];
+    expect(Object.keys(await services(linter, {})).sort()).toEqual(agent);
+    expect(Object.keys(await services(linter, { demo: true })).sort()).toEqual([...agent, ...demo].sort());
+  });
+
+  withCompose('gives the agent what .env says, tokens of any name included', async (linter) => {
+    const env = `${await filledInExample()}
+platform_infra='glptt-1'
+3d-team_render.farm='glptt-$2'`;
+    for (const name of ['worker', 'ingester']) {
+      const { environment } = (await services(linter, { env }))[name] as Service;
+      expect(environment).toMatchObject({
+        PORT_ORG_ID: 'org_mine',
+        PORT_CLIENT_SECRET: 'my$ecret',
+        PORT_API_BASE_URL: 'https://api.getport.io',
+        TEMPORAL_ADDRESS: 'temporal:7233',
+        platform_infra: 'glptt-1',
+        '3d-team_render.farm': 'glptt-$2',
+      });
+      expect(Object.keys(environment)).not.toContain('KAFKA_CONSUMER_SECURITY_PROTOCOL');
+      expect(loadConfig(environment)).toMatchObject({ warnings: [], port: { orgId: 'org_mine' } });
+    }
+  });
+
+  withCompose('does not take a .env that was not filled in for the demo', async (linter) => {
+    const env = await readFile(join(ROOT, '.env.example'), 'utf8');
+    const { environment } = (await services(linter, { env }))['worker'] as Service;
+    expect(() => loadConfig(environment)).toThrow('PORT_ORG_ID is missing');
+  });
+
+  withCompose('gives the agent the demo without a .env, and on demand in spite of one', async (linter) => {
+    const fresh = await services(linter, { demo: true });
+    const inSpite = await services(linter, {
+      demo: true,
+      env: await filledInExample(),
+      args: ['--env-file', '/dev/null'],
+    });
+    for (const { environment } of [fresh['worker'], fresh['ingester'], inSpite['worker']] as Service[]) {
+      const config = loadConfig(environment);
+      expect(config).toMatchObject({
+        warnings: [],
+        port: { orgId: ORG_ID, apiUrl: 'http://simulators:8080' },
+        kafka: { securityProtocol: 'sasl_plaintext', mechanism: 'scram-sha-512' },
+        calls: { gitlabUrl: 'http://simulators:8081' },
+      });
+      expect(environment).toMatchObject(TRIGGER_TOKENS);
+    }
+  });
+
+  withCompose('lets the simulators and the agent agree on Port, Kafka and the tokens', async (linter) => {
+    const { worker, simulators, 'kafka-setup': setup, kafka } = await services(linter, { demo: true });
+    const shared = ['PORT_ORG_ID', 'PORT_CLIENT_ID', 'PORT_CLIENT_SECRET', ...Object.keys(TRIGGER_TOKENS)];
+    const pick = (service?: Service) => shared.map((name) => service?.environment[name]);
+    expect(pick(simulators)).toEqual(pick(worker));
+    expect(simulators?.environment).toMatchObject(setup?.environment ?? {});
+    const addresses = kafka?.environment['KAFKA_ADVERTISED_LISTENERS'];
+    expect(addresses).toBe(
+      `INTERNAL://${simulators?.environment['KAFKA_BROKERS']},AGENT://${simulators?.environment['AGENT_KAFKA_BROKERS']}`,
+    );
+    expect(setup?.command.join()).toContain(`${ORG_ID}.runs ${ORG_ID}.change.log`);
+  });
+
+  withCompose('runs the agent unprivileged, after what it needs, and with time to finish', async (linter) => {
+    const all = await services(linter, { demo: true });
+    expect([all['worker']?.command, all['ingester']?.command]).toEqual([['worker'], ['ingest']]);
+    for (const name of ['worker', 'ingester']) {
+      expect(all[name]).toMatchObject({
+        read_only: true,
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+        build: { dockerfile: 'deploy/Dockerfile', target: 'runtime' },
+        depends_on: {
+          temporal: { condition: 'service_healthy', required: true },
+          simulators: { condition: 'service_healthy', required: false },
+        },
+      });
+    }
+    expect(all['worker']?.['stop_grace_period']).toBe('1m0s');
+  });
+
+  withCompose('publishes ports to this machine alone', async (linter) => {
+    const ports = Object.values(await services(linter, { demo: true })).flatMap((each) => each.ports ?? []);
+    expect(ports.map(({ host_ip, target }) => `${host_ip} ${target}`).sort()).toEqual(
+      [8080, 8081, 8082, 8233].map((port) => `127.0.0.1 ${port}`),
+    );
+  });
+});
+
+describe('.env.example', () => {
+  it('names only variables that exist, with their defaults', async () => {
+    const lines = (await readFile(join(ROOT, '.env.example'), 'utf8')).matchAll(/^(#?)([A-Z_]+)=(.*)$/gm);
+    const given = [...lines].map(([, off, name = '', value]) => ({ off, name, value }));
+    expect(given.filter(({ name }) => !OWN_VARIABLES.has(name))).toEqual([]);
+    for (const { name, value } of given.filter(
+      ({ name }) => !(name in FILLED_IN || name === 'TEMPORAL_UI_URL'),
+    ))
+      expect(`${name}=${value}`).toBe(`${name}=${defaultOf(name as VariableName)}`);
+  });
+
+  it('asks for what the agent can not do without', async () => {
+    const example = await readFile(join(ROOT, '.env.example'), 'utf8');
+    for (const name of Object.keys(FILLED_IN)) expect(example).toContain(`\n${name}=\n`);
+  });
+});
+
+describe('deploy/Dockerfile', () => {
+  const read = () => readFile(join(ROOT, 'deploy/Dockerfile'), 'utf8');
+
+  it('has no finding of hadolint', async () => {
+    if (!hadolint) return;
+    expect(await lint(hadolint, [join(ROOT, 'deploy/Dockerfile')])).toEqual({ passed: true, output: '' });
+  });
+
+  it('would have one with a shell before the agent', async () => {
+    if (!hadolint) return;
+    const file = join(await folder(), 'Dockerfile');
+    await writeFile(file, (await read()).replace(/^ENTRYPOINT .*$/m, 'ENTRYPOINT node dist/cli/main.js'));
+    expect(await lint(hadolint, [file])).toMatchObject({
+      passed: false,
+      output: expect.stringContaining('DL3025'),
+    });
+  });
+
+  it('is plain enough for Docker 20.10', async () => {
+    expect(await read()).not.toMatch(/^# *syntax=|--link|--mount|<<[A-Z-]/m);
+  });
+
+  it('runs the agent without a shell and without root', async () => {
+    const runtime = (await read()).match(/ AS runtime\n[\s\S]*?\nFROM/)?.[0] ?? '';
+    expect(runtime).toContain(
+      '\nENTRYPOINT ["node", "--enable-source-maps", "dist/cli/main.js"]\nCMD ["both"]',
+    );
+    expect(runtime).toMatch(/^USER [1-9]\d*:[1-9]\d*$/m);
+  });
+
+  it('is built of every folder that the compiler is told of, and nothing that git ignores', async () => {
+    const allowed = (await readFile(join(ROOT, '.dockerignore'), 'utf8'))
+      .split('\n')
+      .filter((line) => line && !line.startsWith('#'));
+    const { include } = JSON.parse(await readFile(join(ROOT, 'tsconfig.json'), 'utf8'));
+    const folders = (include as string[]).filter((name) => name !== 'test');
+    expect(allowed[0]).toBe('*');
+    expect(allowed.slice(1).sort()).toEqual(
+      [...folders, 'package.json', 'package-lock.json', '.npmrc', 'tsconfig.json', 'tsconfig.build.json']
+        .map((name) => `!${name}`)
+        .sort(),
+    );
+  });
+});
+
+/** A test that needs Compose. */
+function withCompose(title: string, act: (linter: Linter) => Promise<void>): void {
+  it(title, async () => {
+    if (compose) await act(compose);
+  });
+}
+
+/** Without a network a linter can't be had: that is said, and with REQUIRE_ALL=1 it is a failure. */
+async function orSkipped(found: Promise<Linter>): Promise<Linter | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if (process.env['REQUIRE_ALL'] === '1') throw error;
+    process.stderr.write(`SKIPPED what needs it: ${(error as Error).message}\n`);
+    return undefined;
+  }
+}
+
+async function folder(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'compose-'));
+  folders.push(dir);
+  return dir;
+}
+
+/** What Compose reads, without the developer's own .env. */
+async function clone(env?: string): Promise<string> {
+  const dir = await folder();
+  await mkdir(join(dir, 'deploy'));
+  for (const file of ['docker-compose.yml', 'deploy/demo.env', 'deploy/Dockerfile'])
+    await cp(join(ROOT, file), join(dir, file));
+  if (env !== undefined) await writeFile(join(dir, '.env'), env);
+  return dir;
+}
+
+async function check(linter: Linter, args: string[]) {
+  return lint(linter, [...args, 'config', '-q'], { cwd: await clone() });
+}
+
+async function filledInExample(): Promise<string> {
+  const example = await readFile(join(ROOT, '.env.example'), 'utf8');
+  return Object.entries(FILLED_IN).reduce(
+    (text, [name, value]) => text.replace(`\n${name}=\n`, () => `\n${name}=${value}\n`),
+    example,
+  );
+}
+
+/** The services as Compose would start them; a `$` that it doubles is single again. */
+async function services(
+  linter: Linter,
+  { env, demo = false, args = [] }: { env?: string; demo?: boolean; args?: string[] },
+): Promise<Record<string, Service>> {
+  const all = [...args, ...(demo ? ['--profile', 'demo'] : []), 'config', '--format', 'json'];
+  const { passed, output } = await lint(linter, all, { cwd: await clone(env) });
+  if (!passed) throw new Error(output);
+  return JSON.parse(output.replaceAll('$$', '$')).services;
+}
