@@ -51,7 +51,7 @@ export const variables = z.object({
       http: 'POLLING',
       https: 'POLLING',
     }).default('KAFKA'),
-    { group: 'Source', about: 'Where runs come from: `KAFKA` or `POLLING`. Old spellings are understood.' },
+    { group: 'Source', about: 'Where runs come from: `KAFKA`. This version refuses `POLLING`. Old spellings are understood.' },
   ),
   KAFKA_CONSUMER_GROUP_ID: note(text().optional(), {
     group: 'Source',
@@ -154,7 +154,7 @@ export const variables = z.object({
   CONTROL_THE_PAYLOAD_CONFIG_PATH: note(text().optional(), {
     group: 'Calls',
     shownDefault: './control_the_payload_config.json',
-    about: 'File with the payload mappings.',
+    about: 'File with the payload mappings. This version refuses to start with one.',
   }),
   WEBHOOK_INVOKER_TIMEOUT: note(number({ min: 0.001, max: 86_400 }).default(30), {
     group: 'Calls',

@@ -63,7 +63,7 @@ async function kafkaAccess(config: Config, client: PortClient): Promise<KafkaAcc
   const credentials = await client.kafkaCredentials();
   if (!credentials) {
     throw new NoKafkaError(
-      "Port gives this organization no Kafka credentials. Ask Port's support to enable Kafka for it, or use polling (STREAMER_NAME=POLLING)",
+      "Port gives this organization no Kafka credentials. Ask Port's support to enable Kafka for it; the other way, polling, is not built yet",
     );
   }
   const { brokers, username, password } = credentials;

@@ -76,7 +76,7 @@ export class PortClient {
   async isOpen(runId: string): Promise<boolean> {
     try {
       const answer = await this.call('GET', `/v1/actions/runs/${encodeURIComponent(runId)}`);
-      return !['SUCCESS', 'FAILURE'].includes(textAt(answer, 'run', 'status') ?? '');
+      return !['SUCCESS', 'FAILURE', 'DECLINED'].includes(textAt(answer, 'run', 'status') ?? '');
     } catch (error) {
       if (error instanceof PortError && error.status === 404) return false;
       throw error;

@@ -74,7 +74,11 @@ export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Port's booleans may be templates, and so arrive as text. */
+/**
+ * Port's booleans may be templates, and so arrive as text. As for the old agent, whatever is not empty is true;
+ * unlike there, the text "false" is false.
+ */
 export function isTrue(value: Json | undefined): boolean {
-  return value === true || (typeof value === 'string' && value.trim().toLowerCase() === 'true');
+  if (typeof value === 'string') return !['', 'false'].includes(value.trim().toLowerCase());
+  return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
 }

@@ -1,5 +1,5 @@
 import { createReportRun } from '../../activities/report-run.js';
-import type { Fault } from '../../local/simulators/http-server.js';
+import type { Fault, SimResponse } from '../../local/simulators/http-server.js';
 import type { Run } from '../../local/simulators/port.js';
 import type { Outcome } from '../../port/outcome.js';
 import { FAILURES } from '../../workflows/contract.js';
@@ -40,16 +40,18 @@ const RUN = /^\/v1\/actions\/runs\/[^/]+$/;
 const LOGS = /\/logs$/;
 const RESPONSE = /\/response$/;
 
-type Answer = Extract<Fault, { kind: 'respond' }>['response'];
-
-const answer = (status: number, error = 'invalid_request', headers: Record<string, string> = {}): Answer => ({
+const answer = (
+  status: number,
+  error = 'invalid_request',
+  headers: Record<string, string> = {},
+): SimResponse => ({
   status,
   headers,
   body: { ok: false, error, message: `${error}, says Port` },
 });
 
 /** Port answers so to the requests with this method and path, without having done anything. */
-const respond = (port: TestPort, method: string, path: RegExp, response: Answer, times?: number) =>
+const respond = (port: TestPort, method: string, path: RegExp, response: SimResponse, times?: number) =>
   port.inject({ kind: 'respond', method, path, response, ...(times !== undefined && { times }) });
 
 /** One attempt to report an outcome. */

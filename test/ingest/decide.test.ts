@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { type Decision, type DecisionContext, decide, type SignatureRecord } from '../../ingest/decide.js';
 import type { SourceRecord } from '../../ingest/record-source.js';
 import type { Json, JsonObject } from '../../port/message.js';
@@ -6,6 +5,7 @@ import type { WorkflowStart } from '../../temporal/start-workflow.js';
 import type { RejectInput, RunInput } from '../../workflows/contract.js';
 import { recorded } from '../local/simulators/port-contract.js';
 import { gitlabMessage, signed, webhookMessage } from '../port/messages.js';
+import { fc } from '../support/fuzz.js';
 import { POLICY, recordOf, SETTINGS } from './records.js';
 
 /** What signatures have shown: the names of records with a bad one, and whether one was good. */
@@ -104,7 +104,7 @@ describe('a run of ours', () => {
     expect(searchAttributes.PortAction).toBe('service_deploy');
   });
 
-  test.each(['AGENT', 'false', '', 0, null])('is not ours with the agent flag %j', (agent) => {
+  test.each(['False', 'false', '', 0, null])('is not ours with the agent flag %j', (agent) => {
     const decision = decided(recordOf(signed(webhookMessage({ agent }))));
     expect(decision).toEqual({ kind: 'ignore', reason: 'not for an agent' });
   });
@@ -350,7 +350,7 @@ test('any record at all is decided on', () => {
       const decision = decided(record, seen(['a', 'b'], anyGood));
       kinds.add(decision.kind);
       if (decision.kind === 'start' || decision.kind === 'reject')
-        expect(decision.workflow.id).toMatch(/^(r_[12]|rejected\/org_1\.runs\/3\/5\/\d+)$/);
+        expect(decision.workflow.id).toMatch(/^([A-Za-z0-9][\w-]*|rejected\/org_1\.runs\/3\/5\/\d+)$/);
     }),
     { numRuns: 1000 },
   );

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import {
   at,
   invocationMethodOf,
@@ -10,6 +9,7 @@ import {
   runIdOf,
   textAt,
 } from '../../port/message.js';
+import { fc } from '../support/fuzz.js';
 import { webhookMessage } from './messages.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -95,12 +95,15 @@ describe('the invocation method', () => {
     [' TRUE ', true],
     [false, false],
     ['false', false],
-    ['yes', false],
+    [' FALSE ', false],
+    ['yes', true],
     ['', false],
-    [1, false],
+    [1, true],
+    [0, false],
     [null, false],
-    [[true], false],
-    [{ true: true }, false],
+    [[true], true],
+    [[], false],
+    [{}, false],
   ];
   test.each(flags)('with %j for a flag means %j', (flag, expected) => {
     const invocation = invocationMethodOf(webhookMessage({ agent: flag, synchronized: flag }));

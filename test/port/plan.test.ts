@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import fc from 'fast-check';
 import { type Environment, loadConfig } from '../../config/config.js';
 import { invocationMethodOf, type Json, type JsonObject } from '../../port/message.js';
 import { concludeGitlab } from '../../port/outcome.js';
 import { describeCall, type Plan, planRequest, targetOf } from '../../port/plan.js';
 import { verify } from '../../port/signature.js';
 import { REQUIRED } from '../config/required.js';
+import { fc } from '../support/fuzz.js';
 import { CLIENT_SECRET, gitlabMessage, invocationOf, signed, webhookMessage } from './messages.js';
 
 const TOKEN = { platform_infra: 'glptt-1' };

@@ -24,7 +24,9 @@ class PlainReporter {
     }
     // A file that could not even be loaded has no tests to count.
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
-    process.stdout.write(`\n${results.numPassedTests} passed, ${failed} failed, ${skipped.length} skipped\n`);
+    const line = `${results.numPassedTests} passed, ${failed} failed, ${skipped.length} skipped`;
+    // Jest's own summary comes after every reporter.
+    process.once('exit', () => process.stdout.write(`\n${line}\n`));
   }
 
   /** Jest ends with 1 when a reporter has an error. */
