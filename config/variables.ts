@@ -51,7 +51,10 @@ export const variables = z.object({
       http: 'POLLING',
       https: 'POLLING',
     }).default('KAFKA'),
-    { group: 'Source', about: 'Where runs come from: `KAFKA`. This version refuses `POLLING`. Old spellings are understood.' },
+    {
+      group: 'Source',
+      about: 'Where runs come from: `KAFKA`. This version refuses `POLLING`. Old spellings are understood.',
+    },
   ),
   KAFKA_CONSUMER_GROUP_ID: note(text().optional(), {
     group: 'Source',
@@ -162,7 +165,7 @@ export const variables = z.object({
   }),
   WEBHOOK_VERIFY_SSL: note(flag().default(true), {
     group: 'Calls',
-    about: "`false` accepts any certificate of a webhook's target. Port's API stays verified.",
+    about: "`false` accepts any certificate of a target, GitLab included. Port's API stays verified.",
   }),
   CALL_RETRY_WINDOW_SECONDS: note(number({ max: 86_400 }).default(600), {
     group: 'Calls',
