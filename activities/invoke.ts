@@ -77,10 +77,7 @@ async function call(input: InvokeInput, deps: InvokeDependencies): Promise<Outco
   try {
     return conclude(withoutSecret(response, plan.secret), input, invocation, deps);
   } catch (error) {
-    if (error instanceof ApplicationFailure) throw error;
-    // Temporal would repeat any other error, and with it a call that was answered.
-    const why = `it answered ${response.status}, which the agent failed to read; it was not called again`;
-    return failed(input.call, why, `HTTP ${response.status}`);
+    return unforeseen(error, input);
   }
 }
 
@@ -116,11 +113,8 @@ function conclude(
   deps: InvokeDependencies,
 ): Outcome {
   const about = { call: input.call, synchronized: invocation.synchronized, detailed: deps.detailedLogging };
-  if (invocation.type === 'WEBHOOK') {
-    if (response.status === 429) waitFor(response, input);
-    return concludeWebhook(response, about);
-  }
   if (response.status === 429) waitFor(response, input);
+  if (invocation.type === 'WEBHOOK') return concludeWebhook(response, about);
   if (isPipelineRateLimit(response)) {
     const delayMs = PIPELINE_LIMIT_WAIT_MS + Math.random() * PIPELINE_LIMIT_JITTER_MS;
     const message = `${input.call}: GitLab's limit of pipelines a minute is reached; nothing was created`;
@@ -150,7 +144,7 @@ function outcomeOf(error: unknown, input: InvokeInput): Outcome {
   return failed(input.call, `${error.message}${error.permanent ? '' : `; ${tried()}`}`);
 }
 
-/** A fault of ours in the middle of a call is no reason to make the call twice. */
+/** A fault of ours in the middle of a call is no reason to make the call twice, as Temporal would. */
 function unforeseen(error: unknown, input: InvokeInput): Outcome {
   if (error instanceof ApplicationFailure) throw error;
   const name = error instanceof Error ? error.name : 'unknown error';

@@ -58,7 +58,7 @@ async function refusalOf(step: Promise<void>): Promise<PortError | undefined> {
     await step;
     return undefined;
   } catch (error) {
-    if (error instanceof PortError && error.status !== 404 && isRefusal(error)) return error;
+    if (error instanceof PortError && error.status !== 404 && error.isFinal) return error;
     throw error;
   }
 }
@@ -86,7 +86,7 @@ export async function applyPatch(
     if (error.code === 'run_synchronized_error') return endSynchronized(runId, outcome, port);
     // What Port dislikes about a link or summary must not keep the run open.
     const { status } = patch;
-    if (status && Object.keys(patch).length > 1 && error.status !== 404 && isRefusal(error))
+    if (status && Object.keys(patch).length > 1 && error.status !== 404 && error.isFinal)
       return applyPatch(runId, { status }, outcome, port);
     throw error;
   }
@@ -103,7 +103,7 @@ async function endSynchronized(
   const refused = await refusalOf(unlessEnded(port.addLog(runId, summary ?? 'The run has ended.', status)));
   if (!(await port.isOpen(runId))) return;
   const message = `Port took the report of ${runId} and still holds it open`;
-  throw refused ?? new PortError(422, 'still_open', message, { headers: {} });
+  throw refused ?? new PortError(422, 'still_open', message, { headers: {} }, true);
 }
 
 /** A run that ended already needs nothing more. */
@@ -115,18 +115,13 @@ async function unlessEnded(call: Promise<void>): Promise<void> {
   }
 }
 
-/** A refusal that would come again, as against credentials, load and outages, which pass. */
-function isRefusal(error: PortError): boolean {
-  return error.status >= 400 && error.status < 500 && ![401, 403, 408, 429].includes(error.status);
-}
-
 /** Turns what Port or the way to it answered into a failure that Temporal repeats, or does not. */
 export async function translatingFailures<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
     const message = error instanceof Error ? error.message : 'Port could not be told';
-    if (error instanceof PortError && isRefusal(error)) {
+    if (error instanceof PortError && error.isFinal) {
       throw ApplicationFailure.nonRetryable(message, FAILURES.portRefused);
     }
     const delayMs = error instanceof PortError ? askedDelayMs(error) : undefined;

@@ -52,14 +52,12 @@ export function createOutbound(profile: OutboundProfile): Outbound {
   });
 
   async function send(request: OutboundRequest, timeoutMs: number): Promise<OutboundResponse> {
-    const deadline = Date.now() + timeoutMs;
-    let current = request;
+    const limit = { timeoutMs, until: Date.now() + timeoutMs };
+    let current = withCredentialsOfUrl(request);
     for (let hop = 0; ; hop++) {
-      const response = await sendOnce(agent, withDefaults(current, profile), deadline - Date.now()).catch(
-        (error) => {
-          throw hop === 0 ? error : afterRedirect(request, error);
-        },
-      );
+      const response = await sendOnce(agent, withDefaults(current, profile), limit).catch((error) => {
+        throw hop === 0 ? error : afterRedirect(request, error);
+      });
       const next = profile.followRedirects
         ? followingRequest(current, response.status, response.headers['location'])
         : undefined;
@@ -78,11 +76,13 @@ function afterRedirect(request: OutboundRequest, error: unknown): AmbiguousError
   return new AmbiguousError(labelOf(request), 'REDIRECT', what);
 }
 
-async function sendOnce(
-  agent: Agent,
-  request: OutboundRequest,
-  timeoutMs: number,
-): Promise<OutboundResponse> {
+/** The deadline of a call, which its redirects share. */
+interface Limit {
+  timeoutMs: number;
+  until: number;
+}
+
+async function sendOnce(agent: Agent, request: OutboundRequest, limit: Limit): Promise<OutboundResponse> {
   const label = labelOf(request);
   const url = new URL(request.url);
   const abort = new AbortController();
@@ -96,11 +96,13 @@ async function sendOnce(
       () => {
         if (!answered)
           reject(
-            written ? noAnswer(label, timeoutMs) : new NotSentError(label, 'connect', 'ETIMEDOUT', false),
+            written
+              ? noAnswer(label, limit.timeoutMs)
+              : new NotSentError(label, 'connect', 'ETIMEDOUT', false),
           );
         abort.abort();
       },
-      Math.max(timeoutMs, 0),
+      Math.max(limit.until - Date.now(), 0),
     );
   });
   try {
@@ -202,6 +204,32 @@ function labelOf(request: OutboundRequest): CallLabel {
     throw new BadRequestError(`${request.method} can't be sent: ${url.protocol} is neither http: nor https:`);
   }
   return { method: request.method, host: url.host };
+}
+
+/** `http://user:password@host` sends them as Basic credentials, as Python's requests does. */
+function withCredentialsOfUrl(request: OutboundRequest): OutboundRequest {
+  labelOf(request);
+  const url = new URL(request.url);
+  if (url.username === '' && url.password === '') return request;
+  const credentials = `${decoded(url.username)}:${decoded(url.password)}`;
+  const others = Object.entries(request.headers).filter(([name]) => name.toLowerCase() !== 'authorization');
+  url.username = '';
+  url.password = '';
+  const authorization = `Basic ${Buffer.from(credentials, 'latin1').toString('base64')}`;
+  return {
+    ...request,
+    url: url.href,
+    headers: { ...Object.fromEntries(others), Authorization: authorization },
+  };
+}
+
+/** Percent-decodes; what is no valid encoding stays as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function withDefaults(request: OutboundRequest, profile: OutboundProfile): OutboundRequest {

@@ -41,6 +41,8 @@ export class PortError extends Error {
     readonly code: string,
     message: string,
     readonly response: Pick<OutboundResponse, 'headers'>,
+    /** Port itself refuses this very request, and would again: no credentials, load or gateway in between. */
+    readonly isFinal: boolean,
   ) {
     super(message);
   }
@@ -78,7 +80,7 @@ export class PortClient {
       const answer = await this.call('GET', `/v1/actions/runs/${encodeURIComponent(runId)}`);
       return !['SUCCESS', 'FAILURE', 'DECLINED'].includes(textAt(answer, 'run', 'status') ?? '');
     } catch (error) {
-      if (error instanceof PortError && error.status === 404) return false;
+      if (error instanceof PortError && error.status === 404 && error.isFinal) return false;
       throw error;
     }
   }
@@ -116,14 +118,19 @@ export class PortClient {
   private async fetchToken(): Promise<string> {
     const { clientId, clientSecret } = this.credentials;
     const path = '/v1/auth/access_token';
-    const answer = this.read(
-      await this.send('POST', path, undefined, { clientId, clientSecret }),
-      `POST ${path}`,
-    );
+    const response = await this.send('POST', path, undefined, { clientId, clientSecret });
+    // Whatever is wrong with the credentials, it is not final for the run that is being told about.
+    const answer = this.read(response, `POST ${path}`, { mayBeFinal: false });
     const value = textAt(answer, 'accessToken');
     const expiresIn = at(answer, 'expiresIn');
     if (!value)
-      throw new PortError(200, 'no_token', 'Port answered the credentials without a token', { headers: {} });
+      throw new PortError(
+        200,
+        'no_token',
+        'Port answered the credentials without a token',
+        { headers: {} },
+        false,
+      );
     // A short-lived token is used for half its life at least, else each call would fetch one.
     const lifeMs = Math.max((typeof expiresIn === 'number' ? expiresIn : 3600) * 1000, 2 * TOKEN_MARGIN_MS);
     this.token = { value, expiresAt: this.now() + lifeMs };
@@ -145,16 +152,23 @@ export class PortClient {
     return this.outbound.send(request, CALL_TIMEOUT_MS);
   }
 
-  private read(response: OutboundResponse, what: string): Json {
+  private read(response: OutboundResponse, what: string, { mayBeFinal } = { mayBeFinal: true }): Json {
     const body = parse(response.text);
     if (response.status >= 200 && response.status < 300) return body;
-    const code = textAt(body, 'error') ?? `http_${response.status}`;
+    const own = textAt(body, 'error');
+    const code = own ?? `http_${response.status}`;
+    const isFinal = mayBeFinal && own !== undefined && isRefusal(response.status);
     const said = textAt(body, 'message');
     const advice = ADVICE[response.status] ?? '';
     const words = said ? `: ${excerpt(said, MAX_QUOTE_LENGTH)}` : '';
     const message = `Port answered ${response.status} ${code} to ${what}${words}${advice}`;
-    throw new PortError(response.status, code, message, { headers: response.headers });
+    throw new PortError(response.status, code, message, { headers: response.headers }, isFinal);
   }
+}
+
+/** A refusal of the request as such; the others pass with better credentials or less load. */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && ![401, 403, 408, 429].includes(status);
 }
 
 const ADVICE: Record<number, string> = {

@@ -48,6 +48,8 @@ export async function runWorker(config: Config, logger: Logger, stop: AbortSigna
       }),
       maxConcurrentActivityTaskExecutions: config.concurrentCalls,
       maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+      // After a worker's death, its runs wait so long for it before another one takes them over.
+      stickyQueueScheduleToStartTimeout: '3s',
       shutdownGraceTime: calls.timeoutMs + REPORTING_GRACE_MS,
     });
     stop.addEventListener('abort', () => worker.shutdown(), { once: true });

@@ -34,7 +34,7 @@ const UNSENT: string[] = [FAILURES.notSent, FAILURES.rateLimited];
 const CALL_AGAIN_WAIT = '1 hour';
 
 const { reportRun } = proxyActivities<Activities>({
-  startToCloseTimeout: '1 minute',
+  startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '7 days',
   retry: { initialInterval: '1s', maximumInterval: '5 minutes', maximumAttempts: 10_000 },
 });

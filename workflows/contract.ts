@@ -14,7 +14,7 @@ export interface CallPolicy {
   callTimeoutMs: number;
   /** So long after its call's deadline, an attempt that has not answered is taken to have died with its worker. */
   workerLostAfterMs: number;
-  /** How long a call that was provably not sent is tried again, from its first attempt on. */
+  /** How long a call that was provably not sent is tried again, from when it was first due. */
   retryWindowMs: number;
   /** How long a run waits for a worker or for GitLab's pipeline rate limit. */
   maxWaitMs: number;

@@ -10,7 +10,7 @@ import type { Activities } from '../activities/index.js';
 import { FAILURES, type RejectInput } from './contract.js';
 
 const { reportRejection } = proxyActivities<Activities>({
-  startToCloseTimeout: '1 minute',
+  startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '7 days',
   retry: { initialInterval: '1s', maximumInterval: '5 minutes', maximumAttempts: 10_000 },
 });

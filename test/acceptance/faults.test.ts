@@ -12,12 +12,6 @@ afterEach(() => {
   house.port.clearFaults();
 });
 
-/** The attempt that Temporal is at, of the one activity that is under way. */
-async function attemptOf(runId: string): Promise<number> {
-  const { raw } = await house.client.workflow.getHandle(runId).describe();
-  return raw.pendingActivities?.[0]?.attempt ?? 0;
-}
-
 /** What the UI shows of the one activity that is under way and failed before. */
 async function lastFailureOf(runId: string): Promise<string> {
   const { raw } = await house.client.workflow.getHandle(runId).describe();
@@ -27,7 +21,7 @@ async function lastFailureOf(runId: string): Promise<string> {
 test('GitLab is away for a while: the pipeline is started once, when it is back', async () => {
   await house.gitlab.refuse();
   const runId = await house.port.trigger('pipeline');
-  await until('the call was tried twice', async () => (await attemptOf(runId).catch(() => 0)) >= 2);
+  await until('the call was tried twice', async () => (await house.attemptOf(runId)) >= 2);
   expect(await lastFailureOf(runId)).toMatch(/POST .* was not sent: connect failed with ECONNREFUSED/);
   await house.gitlab.listen();
   const { workflow } = await house.closed(runId);
@@ -69,7 +63,7 @@ test('Port is away when the run ends: it is told once, when it is back', async (
     house.service.journal.some(({ rawBody }) => rawBody.includes(runId)),
   );
   await house.port.refuse();
-  await until('the report was tried twice', async () => (await attemptOf(runId).catch(() => 0)) >= 2);
+  await until('the report was tried twice', async () => (await house.attemptOf(runId)) >= 2);
   await house.port.listen();
   await house.closed(runId);
   expect(house.port.run(runId)).toMatchObject({ status: 'SUCCESS', endedTimes: 1 });

@@ -34,7 +34,8 @@ test('the worker dies between the call and the report: the next one reports, and
   const [worker, ingester] = await Promise.all([house.agent('worker'), house.agent('ingest')]);
   house.port.inject({ kind: 'respond', method: 'POST', path: /\/logs$/, response: { status: 503 } });
   const runId = await house.port.trigger('async');
-  await until('the report was tried', () => house.port.requestsFor(runId).length > 0);
+  // Between two attempts: one that dies with its worker is noticed only after a minute.
+  await until('the report waits for its next attempt', async () => (await house.attemptOf(runId)) === 2);
   worker.signal('SIGKILL');
   await worker.exited;
   house.port.clearFaults();

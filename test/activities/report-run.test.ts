@@ -418,3 +418,14 @@ test('no failure shows the client secret or a token', async () => {
     for (const token of tokens) expect(seen).not.toContain(token);
   }
 });
+
+test.each([
+  ['the token call', 'POST', /access_token$/],
+  ['the run itself', 'PATCH', RUN],
+])("a gateway's own 404 to %s is no refusal of Port: the report is made again", async (_, method, path) => {
+  const port = await startPort();
+  const runId = await port.trigger('webhook');
+  respond(port, method, path, { status: 404, body: '<html>no such host</html>' });
+  const { error } = await report(port, runId, FAILED);
+  expect(failureOf(error)).toMatchObject({ type: FAILURES.portUnavailable, nonRetryable: false });
+});

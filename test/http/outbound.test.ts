@@ -174,6 +174,18 @@ describe('the answer', () => {
     expect(connections).toBe(2);
   });
 
+  test('credentials in the address are sent as Basic credentials, and to that host alone', async () => {
+    const service = await startPrivateService();
+    closers.push(() => service.close());
+    const withCredentials = service.url.replace('//', '//us%40er:p%C3%A4ss@');
+    await outbound().send(
+      post(`${withCredentials}/redirect/307?to=${service.url.replace('127.0.0.1', 'localhost')}/ok`),
+      5000,
+    );
+    const sent = service.calls().map(({ headers }) => headers.authorization);
+    expect(sent).toEqual([`Basic ${Buffer.from('us@er:päss', 'latin1').toString('base64')}`, undefined]);
+  });
+
   test('redirects are followed only where the profile says so', async () => {
     const service = await startPrivateService();
     closers.push(() => service.close());

@@ -27,6 +27,8 @@ export interface House extends World, Pick<Parts, 'temporal' | 'kafka'> {
   carryOut(action: string, how?: Parameters<World['port']['trigger']>[1]): Promise<ClosedRun>;
   /** Waits until the workflow of a run has closed. */
   closed(runId: string): Promise<ClosedRun>;
+  /** The attempt that the activity under way is at; 0 when there is none. */
+  attemptOf(runId: string): Promise<number>;
 }
 
 export interface ClosedRun {
@@ -71,6 +73,13 @@ export async function startHouse(environment: Record<string, string> = {}): Prom
     orgId,
     client,
     closed,
+    async attemptOf(runId) {
+      const described = await client.workflow
+        .getHandle(runId)
+        .describe()
+        .catch(() => undefined);
+      return described?.raw.pendingActivities?.[0]?.attempt ?? 0;
+    },
     async agent(role, more = {}, options = {}) {
       const child = await startAgent(role, { environment: { ...world.environment, ...more }, ...options });
       agents.push(child);
