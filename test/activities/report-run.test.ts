@@ -426,6 +426,8 @@ test.each([
   const port = await startPort();
   const runId = await port.trigger('webhook');
   respond(port, method, path, { status: 404, body: '<html>no such host</html>' });
-  const { error } = await report(port, runId, FAILED);
-  expect(failureOf(error)).toMatchObject({ type: FAILURES.portUnavailable, nonRetryable: false });
+  expect(failureOf(await report(port, runId, FAILED))).toMatchObject({
+    type: FAILURES.portUnavailable,
+    nonRetryable: false,
+  });
 });
