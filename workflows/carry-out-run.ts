@@ -133,12 +133,15 @@ function failure(input: RunInput, why: string, headline: string): Outcome {
 /** A failed run is a failed workflow, so that the UI's status column tells the truth. */
 function conclude(outcome: Outcome): RunResult {
   if (outcome.status === 'FAILURE') {
-    throw ApplicationFailure.create({
+    const failure = ApplicationFailure.create({
       type: FAILURES.runFailed,
       message: (outcome.summary ?? 'the run failed').slice(0, 300),
       nonRetryable: true,
       category: 'BENIGN',
     });
+    // The UI shows it in full, and where in our code a run was found to have failed helps nobody.
+    failure.stack = '';
+    throw failure;
   }
   return {
     status: outcome.status ?? 'HANDED_OVER',
