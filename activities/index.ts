@@ -1,5 +1,6 @@
 /** Every activity, made from what it needs of the world. Workflows import the type alone. */
 import { createInvoke, type InvokeDependencies } from './invoke.js';
+import { createReportNodeRun } from './report-node-run.js';
 import { createReportRejection } from './report-rejection.js';
 import { createReportRun, type ReportDependencies } from './report-run.js';
 
@@ -10,6 +11,7 @@ export function createActivities(deps: ActivityDependencies) {
   return {
     invoke: createInvoke(deps),
     reportRun: createReportRun(deps),
+    reportNodeRun: createReportNodeRun(deps),
     reportRejection: createReportRejection(deps),
   };
 }

@@ -63,7 +63,7 @@ function tooLate(input: InvokeInput): Outcome {
 }
 
 async function call(input: InvokeInput, deps: InvokeDependencies): Promise<Outcome> {
-  const invocation = invocationMethodOf(input.message);
+  const invocation = invocationMethodOf(input.message, input.kind);
   if (!invocation) return failed(input.call, 'the message does not say how to carry out the run');
   const plan = planRequest(input.message, invocation, deps.plan);
   if ('problem' in plan) return failed(input.call, plan.problem);
@@ -75,7 +75,8 @@ async function call(input: InvokeInput, deps: InvokeDependencies): Promise<Outco
     return outcomeOf(error, input);
   }
   try {
-    return conclude(withoutSecret(response, plan.secret), input, invocation, deps);
+    const outcome = conclude(withoutSecret(response, plan.secret), input, invocation, deps);
+    return { ...outcome, statusCode: response.status };
   } catch (error) {
     return unforeseen(error, input);
   }

@@ -1,7 +1,8 @@
 /** Ends a run in Port whose message was rejected, if Port says that the run is open. */
 import type { PortClient } from '../port/client.js';
 import type { RejectInput } from '../workflows/contract.js';
-import { applyPatch, translatingFailures } from './report-run.js';
+import { applyPatch } from './report-run.js';
+import { translatingFailures } from './telling-port.js';
 
 export function createReportRejection(deps: { port: PortClient }) {
   return async function reportRejection(input: RejectInput & { reportTo: string }): Promise<void> {

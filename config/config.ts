@@ -15,6 +15,7 @@ export interface Config {
     sessionTimeoutMs: number;
     startFrom: 'earliest' | 'latest';
     runsTopic: string;
+    changeLogTopic: string;
     /** Set for a local Port only; otherwise Port's API names the brokers. */
     brokers?: string[];
   };
@@ -27,6 +28,7 @@ export interface Config {
     detailedLogging: boolean;
     gitlabUrl: string;
     gitlabWithoutAgent: 'ignore' | 'accept';
+    unmatchedRuns: 'ignore' | 'fail';
   };
   temporal: { taskQueue: string; uiUrl?: string };
   logLevel: Variables['LOG_LEVEL'];
@@ -87,6 +89,7 @@ function settle(values: Variables, environment: Environment, given: Environment)
       sessionTimeoutMs: values.KAFKA_CONSUMER_SESSION_TIMEOUT_MS,
       startFrom: values.KAFKA_CONSUMER_AUTO_OFFSET_RESET,
       runsTopic: values.KAFKA_RUNS_TOPIC ?? `${values.PORT_ORG_ID}.runs`,
+      changeLogTopic: values.KAFKA_CHANGE_LOG_TOPIC ?? `${values.PORT_ORG_ID}.change.log`,
       ...(local && {
         brokers: brokersOf(values.KAFKA_CONSUMER_BOOTSTRAP_SERVERS),
       }),
@@ -100,6 +103,7 @@ function settle(values: Variables, environment: Environment, given: Environment)
       detailedLogging: values.DETAILED_LOGGING,
       gitlabUrl: values.GITLAB_URL,
       gitlabWithoutAgent: values.GITLAB_RUNS_WITHOUT_AGENT,
+      unmatchedRuns: values.UNMATCHED_RUNS,
     },
     temporal: {
       taskQueue: values.TEMPORAL_TASK_QUEUE ?? groupId,

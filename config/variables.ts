@@ -180,6 +180,11 @@ export const variables = z.object({
     about:
       "So long after a call's deadline its worker is taken for dead, and the run fails; a shorter outage of Temporal costs nothing.",
   }),
+  UNMATCHED_RUNS: note(choice({ ignore: 'ignore', fail: 'fail' }).default('ignore'), {
+    group: 'Calls',
+    about:
+      '`fail` ends runs that no mapping matches; for the sole agent of a topic. `ignore` leaves them to other agents.',
+  }),
   DETAILED_LOGGING: note(flag().default(true), {
     group: 'Calls',
     about: "Whether the targets' answers appear in Port's run logs and summaries.",

@@ -3,24 +3,25 @@
  *
  * A pure function. First "is it mine?", since several agents share one topic; only then the signature.
  */
-import { excerpt, oneLine } from '../port/excerpt.js';
+import { excerpt } from '../port/excerpt.js';
 import {
   type InvocationMethod,
   invocationMethodOf,
+  isNodeRun,
   type Json,
   type JsonObject,
+  kindOfRun,
   parseMessage,
   runIdOf,
-  textAt,
 } from '../port/message.js';
-import { describeCall, targetOf } from '../port/plan.js';
+import { describeCall } from '../port/plan.js';
 import { verify } from '../port/signature.js';
-import type { SearchAttributeValues } from '../temporal/search-attributes.js';
 import type { WorkflowStart } from '../temporal/start-workflow.js';
 import type { CallPolicy, RejectInput, RunInput, RunWorkflowType } from '../workflows/contract.js';
+import { describeRun, MAX_SUMMARY_LENGTH } from './describe-run.js';
 import type { SourceRecord } from './record-source.js';
 
-export type IgnoreReason = 'not for an agent' | 'GitLab run without an agent flag' | 'workflow node run';
+export type IgnoreReason = 'not for an agent' | 'GitLab run without an agent flag' | 'no mapping matches';
 
 export type Decision =
   | { kind: 'start'; workflow: WorkflowStart }
@@ -32,8 +33,16 @@ export interface DecisionContext {
   clientSecret: string;
   gitlabUrl: string;
   gitlabWithoutAgent: 'ignore' | 'accept';
+  unmatchedRuns: 'ignore' | 'fail';
   policy: CallPolicy;
   signatures: SignatureRecord;
+}
+
+/** What the mappings say of a message; left out where there is no mapping file. */
+export interface MappingMatch {
+  isMatched: boolean;
+  /** What the mapping calls, as it may be shown. */
+  call?: string;
 }
 
 /** What signatures have shown since start. Bad ones alone mean that our own secret is wrong. */
@@ -48,50 +57,53 @@ const BAD_SIGNATURES_TO_HOLD = 3;
 /** Temporal takes payloads of 2 MB; the rest is room for the encoding. */
 const MAX_MESSAGE_BYTES = 1_500_000;
 const RUN_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
-const NODE_RUN = /^wfnr_/;
 /** Of a rejected record so much is kept as evidence, in characters. */
 const MAX_SHOWN_ID_LENGTH = 200;
-/** Temporal takes 400 bytes of a summary; a character is three at most. */
-const MAX_SUMMARY_LENGTH = 120;
-const MAX_VALUE_LENGTH = 200;
 
 export function recordName({ topic, partition, offset }: SourceRecord): string {
   return `${topic}/${partition}/${offset}`;
 }
 
-export function decide(record: SourceRecord, context: DecisionContext): Decision {
+/** Decides on one record; `match` is what the mapping evaluator found, which needs no decision of its own. */
+export function decide(record: SourceRecord, context: DecisionContext, match?: MappingMatch): Decision {
   const message = parseMessage(record.value);
   if (!message)
     return reject(record, 'not JSON', 'The record holds no JSON object; Port does not write such records.');
-  const invocation = invocationMethodOf(message);
-  const ignored = whyNotMine(invocation, message, context);
+  const kind = record.origin === 'change log' ? 'change' : kindOfRun(message);
+  const invocation = invocationMethodOf(message, kind);
+  const ignored = whyNotMine(invocation, context, match);
   if (ignored || !invocation) return { kind: 'ignore', reason: ignored ?? 'not for an agent' };
 
-  const runId = runIdOf(message);
-  const verified = verify(message, context.clientSecret, invocation.type);
+  const runId = kind === 'change' ? `change/${recordName(record)}/${record.timestampMs}` : runIdOf(message);
+  const verified =
+    record.origin === 'runs' ? verify(message, context.clientSecret, invocation.type) : TRUSTED(message);
   if (!verified.genuine) return badSignature(record, runId, context);
-  if (typeof runId !== 'string' || !RUN_ID.test(runId)) {
+  if (typeof runId !== 'string' || (kind !== 'change' && !RUN_ID.test(runId))) {
     return reject(record, 'unusable run id', "context.runId is not an id of Port's.", runId ?? null);
   }
   if ((record.value?.byteLength ?? 0) > MAX_MESSAGE_BYTES) {
     const advice = `The message is larger than ${MAX_MESSAGE_BYTES} bytes; make the action's payload smaller.`;
-    return reject(record, 'too large', advice, runId, runId);
+    return reject(record, 'too large', advice, runId, kind === 'run' ? runId : undefined);
   }
-  return { kind: 'start', workflow: runWorkflow(runId, verified.message, invocation, context) };
+  const call = match?.call ?? describeCall(invocation, context.gitlabUrl);
+  const input: RunInput = { runId, kind, call, message: verified.message, policy: context.policy };
+  return { kind: 'start', workflow: runWorkflow(input, invocation) };
 }
+
+/** Port hands claims out itself, and never signs changes. */
+const TRUSTED = (message: JsonObject) => ({ genuine: true, message });
 
 function whyNotMine(
   invocation: InvocationMethod | undefined,
-  message: JsonObject,
   context: DecisionContext,
+  match: MappingMatch | undefined,
 ): IgnoreReason | undefined {
   if (!invocation) return 'not for an agent';
-  const runId = runIdOf(message);
   if (!invocation.forAgent) {
     if (invocation.type !== 'GITLAB') return 'not for an agent';
     if (context.gitlabWithoutAgent === 'ignore') return 'GitLab run without an agent flag';
   }
-  return typeof runId === 'string' && NODE_RUN.test(runId) ? 'workflow node run' : undefined;
+  return match?.isMatched === false && context.unmatchedRuns === 'ignore' ? 'no mapping matches' : undefined;
 }
 
 function badSignature(record: SourceRecord, runId: Json | undefined, context: DecisionContext): Decision {
@@ -105,59 +117,13 @@ function badSignature(record: SourceRecord, runId: Json | undefined, context: De
   }
   const advice =
     "Someone else wrote it, or PORT_CLIENT_SECRET is not the organization's. It was not carried out.";
-  const known = typeof runId === 'string' && RUN_ID.test(runId) ? runId : undefined;
+  const known = typeof runId === 'string' && RUN_ID.test(runId) && !isNodeRun(runId) ? runId : undefined;
   return reject(record, 'bad signature', advice, runId, known);
 }
 
-function runWorkflow(
-  runId: string,
-  message: JsonObject,
-  invocation: InvocationMethod,
-  context: DecisionContext,
-): WorkflowStart {
+function runWorkflow(input: RunInput, invocation: InvocationMethod): WorkflowStart {
   const type: RunWorkflowType = invocation.type === 'GITLAB' ? 'triggerGitlabPipeline' : 'callWebhook';
-  const call = describeCall(invocation, context.gitlabUrl);
-  const input: RunInput = { runId, call, message, policy: context.policy };
-  const attributes = attributesOf(message, invocation);
-  return {
-    type,
-    id: runId,
-    input,
-    summary: summaryOf(attributes, call),
-    details: detailsOf(attributes, call),
-    searchAttributes: attributes,
-  };
-}
-
-function attributesOf(message: JsonObject, invocation: InvocationMethod): SearchAttributeValues {
-  const values = {
-    PortAction: textAt(message, 'payload', 'action', 'identifier') ?? textAt(message, 'action'),
-    PortBlueprint: textAt(message, 'context', 'blueprint'),
-    PortEntity: textAt(message, 'context', 'entity'),
-    PortUser: textAt(message, 'trigger', 'by', 'user', 'email') ?? textAt(message, 'trigger', 'by', 'userId'),
-    PortOrigin: textAt(message, 'trigger', 'origin'),
-    PortTarget: targetOf(invocation),
-  };
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]) => (value ? [[name, oneLine(value)]] : [])),
-  );
-}
-
-function summaryOf({ PortAction, PortUser }: SearchAttributeValues, call: string): string {
-  const parts = [PortAction, call, PortUser && `by ${PortUser}`];
-  return excerpt(parts.filter(Boolean).join(' · '), MAX_SUMMARY_LENGTH);
-}
-
-function detailsOf(attributes: SearchAttributeValues, call: string): string {
-  const rows = Object.entries(attributes).map(
-    ([name, value]) => `- ${name.replace('Port', '')}: ${inCode(value)}`,
-  );
-  return [`Calls ${inCode(call)}`, '', ...rows].join('\n');
-}
-
-/** As inline code, where nothing becomes a link, an image or markup; the UI shows tables without any spacing. */
-function inCode(text: string): string {
-  return `\`${excerpt(text, MAX_VALUE_LENGTH).replaceAll('`', ' ')}\``;
+  return { type, id: input.runId, input, ...describeRun(input.message, invocation, input.call) };
 }
 
 function reject(

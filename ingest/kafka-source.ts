@@ -19,7 +19,6 @@ export interface KafkaAccess {
 
 export interface KafkaSourceOptions {
   settings: Config['kafka'];
-  topics: string[];
   /** Asked anew for each consumer that is built, so that rotated credentials are picked up. */
   access: () => Promise<KafkaAccess>;
   logger: Logger;
@@ -67,8 +66,9 @@ export class KafkaSource implements RecordSource {
 
   /** Consumes until told to stop, which resolves with undefined, or until the consumer dies. */
   private async consume(handle: BatchHandler): Promise<unknown> {
-    const { settings, topics, logger } = this.options;
+    const { settings, logger } = this.options;
     const kafka = new Kafka(clientConfig(settings, await this.options.access(), logger));
+    const topics = await this.existingTopics(kafka);
     const firstOffsets =
       settings.startFrom === 'latest' ? await endsWithoutCommit(kafka, settings.groupId, topics) : [];
     const consumer = kafka.consumer({
@@ -104,6 +104,24 @@ export class KafkaSource implements RecordSource {
     }
   }
 
+  /** The topics of runs and of the change log, which organizations that came late do not have. */
+  private async existingTopics(kafka: Kafka): Promise<string[]> {
+    const { settings, logger } = this.options;
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      const found = await admin.listTopics();
+      if (found.includes(settings.changeLogTopic)) return [settings.runsTopic, settings.changeLogTopic];
+      logger.info(
+        { topic: settings.changeLogTopic },
+        'there is no topic of the change log; only runs are read',
+      );
+      return [settings.runsTopic];
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
   private announceJoins(consumer: Consumer): void {
     const { logger, settings } = this.options;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
@@ -117,6 +135,7 @@ export class KafkaSource implements RecordSource {
     const { topic, partition, messages } = payload.batch;
     const records = messages.map(
       (message): SourceRecord => ({
+        origin: topic === this.options.settings.changeLogTopic ? 'change log' : 'runs',
         topic,
         partition,
         offset: BigInt(message.offset),

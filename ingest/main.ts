@@ -29,7 +29,6 @@ export async function runIngest(config: Config, logger: Logger, stop: AbortSigna
     const starter = await createWorkflowStarter(target, config.temporal.taskQueue, logger);
     const source = new KafkaSource({
       settings: kafka,
-      topics: [kafka.runsTopic],
       access: () => kafkaAccess(config, client),
       logger,
     });
@@ -39,6 +38,7 @@ export async function runIngest(config: Config, logger: Logger, stop: AbortSigna
         clientSecret: port.clientSecret,
         gitlabUrl: calls.gitlabUrl,
         gitlabWithoutAgent: calls.gitlabWithoutAgent,
+        unmatchedRuns: calls.unmatchedRuns,
         policy: {
           callTimeoutMs: calls.timeoutMs,
           workerLostAfterMs: calls.workerLostAfterMs,

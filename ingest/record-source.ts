@@ -4,6 +4,8 @@
  */
 
 export interface SourceRecord {
+  /** Where it was found decides how it is read, and whether it carries a signature: changes and claims have none. */
+  origin: 'runs' | 'change log' | 'claim';
   topic: string;
   partition: number;
   offset: bigint;

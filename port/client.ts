@@ -32,6 +32,15 @@ export interface RunPatch {
   externalRunId?: string;
 }
 
+export interface NodeRunPatch {
+  status?: 'COMPLETED';
+  result?: 'SUCCESS' | 'FAILED';
+  /** What later nodes read as `.outputs.<node>.response`. */
+  output?: { response: { status: number; data: Json } };
+  externalRunId?: string;
+  links?: string[];
+}
+
 /** Port answered, and not with what was asked for. The message says what to do; no body but Port's own words is in it. */
 export class PortError extends Error {
   override readonly name = 'PortError';
@@ -72,6 +81,21 @@ export class PortClient {
   /** Hands over what a synchronized run's target answered. */
   async sendResponse(runId: string, response: Json): Promise<void> {
     await this.call('PATCH', `/v1/actions/runs/${encodeURIComponent(runId)}/response`, { response });
+  }
+
+  /** Changes a workflow's node run; status COMPLETED, with a result, ends it. */
+  async patchNodeRun(nodeRunId: string, patch: NodeRunPatch): Promise<void> {
+    await this.call('PATCH', `/v1/workflows/nodes/runs/${encodeURIComponent(nodeRunId)}`, { ...patch });
+  }
+
+  /** Adds to a node run's logs. */
+  async addNodeLogs(nodeRunId: string, logs: { level: 'INFO' | 'ERROR'; message: string }[]): Promise<void> {
+    await this.call('POST', `/v1/workflows/nodes/runs/${encodeURIComponent(nodeRunId)}/logs`, { logs });
+  }
+
+  /** Tells Port by which way this organization's agent gets its runs, as the old agent did at its start. */
+  async announceSource(source: 'KAFKA' | 'POLLING'): Promise<void> {
+    await this.call('PATCH', '/v1/organization', { settings: { portAgentStreamerName: source } });
   }
 
   /** Whether Port holds the run, and it has not ended. */

@@ -36,15 +36,35 @@ export function nestsDeeper(value: Json, levels = MAX_NESTING): boolean {
   return levels === 0 || Object.values(value).some((inner) => nestsDeeper(inner, levels - 1));
 }
 
-/** How a run's message wants to be carried out; undefined when it says nothing about it. */
-export function invocationMethodOf(message: JsonObject): InvocationMethod | undefined {
-  const raw = at(message, 'payload', 'action', 'invocationMethod');
+/** What a message is about: a run of an action or automation, a workflow's node run, a change of the catalogue. */
+export type MessageKind = 'run' | 'node' | 'change';
+
+/** Node runs are told from runs by their id alone. */
+export function kindOfRun(message: JsonObject): 'run' | 'node' {
+  return isNodeRun(runIdOf(message)) ? 'node' : 'run';
+}
+
+export function isNodeRun(runId: Json | undefined): boolean {
+  return typeof runId === 'string' && runId.startsWith('wfnr_');
+}
+
+/** How a message wants to be carried out; undefined when it says nothing about it. */
+export function invocationMethodOf(
+  message: JsonObject,
+  kind: MessageKind = kindOfRun(message),
+): InvocationMethod | undefined {
+  const raw =
+    kind === 'change'
+      ? at(message, 'changelogDestination')
+      : at(message, 'payload', 'action', 'invocationMethod');
   if (!isObject(raw)) return undefined;
   const type = typeof raw['type'] === 'string' ? raw['type'].toUpperCase() : 'WEBHOOK';
+  // A workflow's webhook node waits for the answer unless it says otherwise.
+  const synchronized = kind === 'node' ? (raw['synchronized'] ?? true) : raw['synchronized'];
   return {
-    type: type === 'GITLAB' ? 'GITLAB' : 'WEBHOOK',
+    type: type === 'GITLAB' && kind !== 'change' ? 'GITLAB' : 'WEBHOOK',
     forAgent: isTrue(raw['agent']),
-    synchronized: isTrue(raw['synchronized']),
+    synchronized: isTrue(synchronized),
     raw,
   };
 }

@@ -16,6 +16,8 @@ export interface Outcome {
   externalRunId?: string;
   /** What a synchronized call answered, for the run's response in Port. */
   response?: Json;
+  /** The status that the target answered, if it did. */
+  statusCode?: number;
   /** Lines for the run's log in Port. */
   log: string[];
   /** A few words for the Temporal UI: `201 pipeline 97`. */

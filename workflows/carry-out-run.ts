@@ -33,7 +33,7 @@ const UNSENT: string[] = [FAILURES.notSent, FAILURES.rateLimited];
 /** How long a run that was reset waits to be told whether to call again. */
 const CALL_AGAIN_WAIT = '1 hour';
 
-const { reportRun } = proxyActivities<Activities>({
+const { reportRun, reportNodeRun } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '7 days',
   retry: { initialInterval: '1s', maximumInterval: '5 minutes', maximumAttempts: 10_000 },
@@ -43,12 +43,16 @@ const { reportRun } = proxyActivities<Activities>({
 export async function carryOutRun(input: RunInput): Promise<RunResult> {
   const outcome = await invoke(input);
   // A cancelled run is reported like any other, so this stands where cancellation can't reach.
-  await CancellationScope.nonCancellable(() =>
-    reportRun.executeWithOptions({ summary: `${outcome.status ?? 'handed over'} · ${outcome.headline}` }, [
-      { runId: input.runId, outcome },
-    ]),
-  );
+  await CancellationScope.nonCancellable(() => report(input, outcome));
   return conclude(outcome);
+}
+
+/** Nobody waits to hear of a change: its outcome is the workflow's own. */
+async function report({ runId, kind }: RunInput, outcome: Outcome): Promise<void> {
+  if (kind === 'change') return;
+  const activity = kind === 'node' ? reportNodeRun : reportRun;
+  const summary = `${outcome.status ?? 'handed over'} · ${outcome.headline}`;
+  await activity.executeWithOptions({ summary }, [{ runId, outcome }]);
 }
 
 /** The call, and an outcome for every way it can fail. */

@@ -3,7 +3,7 @@
  *
  * Everything here is plain JSON, and is written into histories that later versions must be able to replay.
  */
-import type { Json, JsonObject } from '../port/message.js';
+import type { Json, JsonObject, MessageKind } from '../port/message.js';
 import type { Outcome } from '../port/outcome.js';
 
 export type RunWorkflowType = 'triggerGitlabPipeline' | 'callWebhook';
@@ -21,7 +21,10 @@ export interface CallPolicy {
 }
 
 export interface RunInput {
+  /** The id of the run or node run; for a change, which has none, the workflow's own. */
   runId: string;
+  /** Decides whom the outcome is reported to: nobody, for a change. */
+  kind: MessageKind;
   /** `POST gitlab.example.com platform/infra`: shown in the UI. */
   call: string;
   /** Port's message, without its signature. */

@@ -91,6 +91,7 @@ async function invoke(invocationMethod: JsonObject, options: InvokeOptions = {})
   });
   const input = {
     runId,
+    kind: 'run' as const,
     call: 'POST the.target',
     message,
     policy: { ...POLICY, ...options.policy },
@@ -620,7 +621,14 @@ describe('a message that can not be carried out', () => {
       detailedLogging: true,
       logger,
     });
-    const input = { runId: newRunId(), call: 'x', message: { payload: {} }, policy: POLICY, mayCall: true };
+    const input = {
+      runId: newRunId(),
+      kind: 'run' as const,
+      call: 'x',
+      message: { payload: {} },
+      policy: POLICY,
+      mayCall: true,
+    };
     const { result } = await attempt(activity, input);
     expect(result).toMatchObject({ outcome: { status: 'FAILURE', headline: 'not called' } });
   });

@@ -38,6 +38,7 @@ describe('what comes of the variables', () => {
         sessionTimeoutMs: 10_000,
         startFrom: 'earliest',
         runsTopic: 'org_1.runs',
+        changeLogTopic: 'org_1.change.log',
       },
       calls: {
         timeoutMs: 30_000,
@@ -48,6 +49,7 @@ describe('what comes of the variables', () => {
         detailedLogging: true,
         gitlabUrl: 'https://gitlab.com',
         gitlabWithoutAgent: 'ignore',
+        unmatchedRuns: 'ignore',
       },
       temporal: { taskQueue: 'org_1.agent' },
       logLevel: 'info',

@@ -232,6 +232,14 @@ const golden: Record<VariableName, Golden> = {
   DETAILED_LOGGING: flag(true),
 
   GITLAB_URL: url('https://gitlab.com'),
+  UNMATCHED_RUNS: {
+    default: 'ignore',
+    accepts: [
+      ['ignore', 'ignore'],
+      ['FAIL', 'fail'],
+    ],
+    refuses: { values: ['yes', '__proto__'], message: 'is not one of: ignore, fail' },
+  },
   GITLAB_RUNS_WITHOUT_AGENT: {
     default: 'ignore',
     accepts: [

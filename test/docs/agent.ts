@@ -71,6 +71,7 @@ export async function trigger(
 ): Promise<{ type: string; input: RunInput; runId: string }> {
   const { runId, value } = await publish(action, how);
   const record = {
+    origin: 'runs' as const,
     topic: 'org_docs.runs',
     partition: 0,
     offset: 0n,
@@ -81,6 +82,7 @@ export async function trigger(
     clientSecret: CLIENT_SECRET,
     gitlabUrl: GITLAB_URL,
     gitlabWithoutAgent: 'ignore',
+    unmatchedRuns: 'ignore',
     policy: POLICY,
     signatures: { anyGood: true, bad: new Set() },
   });
@@ -116,7 +118,7 @@ export async function outcomeOf(
   options: CallOptions = {},
 ): Promise<Outcome> {
   const message = { context: { runId: 'r_1' }, payload: { action: { invocationMethod: method } } };
-  return call({ runId: 'r_1', call: 'POST x', message, policy: POLICY }, send, options);
+  return call({ runId: 'r_1', kind: 'run', call: 'POST x', message, policy: POLICY }, send, options);
 }
 
 /** Makes the call of a run as the worker does. */

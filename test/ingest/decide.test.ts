@@ -32,6 +32,10 @@ function rejected(record: SourceRecord, changes: Partial<DecisionContext> = {}) 
   return { ...decision, input: decision.workflow.input as RejectInput };
 }
 
+const forged = (message: JsonObject): JsonObject => signed(message, 'somebody else');
+
+const nodeRun = webhookMessage({}, { context: { runId: 'wfnr_abc123' } });
+
 function withRunId(runId: Json): JsonObject {
   return webhookMessage({}, { context: { runId } });
 }
@@ -42,7 +46,13 @@ describe('a run of ours', () => {
     expect(started(signed(message))).toEqual({
       type: 'callWebhook',
       id: 'r_jE5FhDURh4Uen2Qr',
-      input: { runId: 'r_jE5FhDURh4Uen2Qr', call: 'POST hooks.example.com', message, policy: POLICY },
+      input: {
+        runId: 'r_jE5FhDURh4Uen2Qr',
+        kind: 'run',
+        call: 'POST hooks.example.com',
+        message,
+        policy: POLICY,
+      },
       summary: 'deploy · POST hooks.example.com · by ada@example.com',
       details: [
         'Calls `POST hooks.example.com`',
@@ -111,19 +121,30 @@ describe('a run of ours', () => {
 });
 
 describe('is it mine? comes first, whatever the signature', () => {
-  const forged = (message: JsonObject): JsonObject => signed(message, 'somebody else');
-  const nodeRun = webhookMessage({}, { context: { runId: 'wfnr_abc123' } });
   const ignored: [string, JsonObject, string][] = [
     ['a catalogue change', { action: 'UPDATE', resourceType: 'entity', diff: {} }, 'not for an agent'],
     ['a Kafka action', webhookMessage({ type: 'KAFKA', agent: null }), 'not for an agent'],
     ['a webhook that Port calls itself', webhookMessage({ agent: false }), 'not for an agent'],
     ['GitLab without an agent flag', gitlabMessage({ agent: null }), 'GitLab run without an agent flag'],
-    ["a workflow's node run", nodeRun, 'workflow node run'],
-    ['the node run of the recording', recorded('message-node').body as JsonObject, 'workflow node run'],
   ];
   test.each(ignored)('%s is ignored, signed or forged', (_, message, reason) => {
     for (const record of [recordOf(signed(message)), recordOf(forged(message)), recordOf(message)])
       expect(decided(record)).toEqual({ kind: 'ignore', reason });
+  });
+
+  test('what no mapping matches is left to other agents, unless this one is alone', () => {
+    const record = recordOf(signed(webhookMessage()));
+    const unmatched = { isMatched: false };
+    const context = { ...SETTINGS, ...seen() };
+    expect(decide(record, context, unmatched)).toEqual({ kind: 'ignore', reason: 'no mapping matches' });
+    expect(decide(recordOf(forged(webhookMessage())), context, unmatched).kind).toBe('ignore');
+    expect(decide(record, { ...context, unmatchedRuns: 'fail' }, unmatched).kind).toBe('start');
+  });
+
+  test('a mapping that matches says what is called', () => {
+    const match = { isMatched: true, call: 'PUT argo.example.com' };
+    const decision = decide(recordOf(signed(webhookMessage())), { ...SETTINGS, ...seen() }, match);
+    expect(decision).toMatchObject({ kind: 'start', workflow: { input: { call: 'PUT argo.example.com' } } });
   });
 
   test('what is not ours is ignored even where the secret is in doubt', () => {
@@ -355,4 +376,58 @@ test('any record at all is decided on', () => {
     { numRuns: 1000 },
   );
   expect([...kinds].sort()).toEqual(['hold', 'ignore', 'reject', 'start']);
+});
+
+describe("a workflow's node run", () => {
+  test.each([
+    ['of its author', nodeRun],
+    ['of the recording', recorded('message-node').body as JsonObject],
+  ])('%s becomes a workflow named after it, and is reported as such', (_, message) => {
+    const { type, id, input } = started(signed(message));
+    expect(type).toBe('callWebhook');
+    expect(id).toMatch(/^wfnr_/);
+    expect(input).toMatchObject({ runId: id, kind: 'node' });
+  });
+
+  test('with a bad signature is kept as evidence, and left alone in Port', () => {
+    const decision = decided(recordOf(forged(nodeRun)), seen([], true));
+    expect(decision).toMatchObject({ kind: 'reject', reason: 'bad signature' });
+    expect((decision as { workflow: { input: object } }).workflow.input).not.toHaveProperty('reportTo');
+  });
+});
+
+describe('a change of the catalogue', () => {
+  const change = {
+    action: 'UPDATE',
+    changelogDestination: { type: 'WEBHOOK', agent: true, url: 'https://hooks.example.com/c' },
+  };
+  const record = { ...recordOf(change), origin: 'change log' as const, topic: 'org_1.change.log' };
+
+  test('for an agent becomes a workflow named after its record, without a signature', () => {
+    const decision = decided(record);
+    const id = 'change/org_1.change.log/3/5/1700000000000';
+    expect(decision).toMatchObject({
+      kind: 'start',
+      workflow: { type: 'callWebhook', id, input: { runId: id, kind: 'change' } },
+    });
+  });
+
+  test.each([
+    {},
+    { changelogDestination: { type: 'WEBHOOK', url: 'https://x' } },
+    { changelogDestination: 'KAFKA' },
+  ])('without a destination for an agent is ignored: %j', (message) => {
+    expect(decided({ ...record, ...recordOf(message), origin: 'change log' }).kind).toBe('ignore');
+  });
+
+  test('on the topic of runs is no way around the signature', () => {
+    expect(decided(recordOf(change)).kind).toBe('ignore');
+    const run = recordOf({ ...webhookMessage(), ...change });
+    expect(decided(run, seen([], true))).toMatchObject({ kind: 'reject', reason: 'bad signature' });
+  });
+});
+
+test('a claim carries no signature, and needs none', () => {
+  const { headers: _, ...message } = webhookMessage();
+  expect(decided({ ...recordOf(message), origin: 'claim' }).kind).toBe('start');
 });

@@ -43,8 +43,8 @@ async function createSource(
   more: Partial<KafkaSourceOptions> = {},
 ): Promise<Source> {
   const name = randomBytes(6).toString('hex');
-  const topic = more.topics?.[0] ?? `t.${name}`;
-  if (!more.topics) await broker.createTopics([{ name: topic, partitions: 1 }]);
+  const topic = changes.runsTopic ?? `t.${name}`;
+  if (!changes.runsTopic) await broker.createTopics([{ name: topic, partitions: 1 }]);
   const logFile = join(tmpdir(), `kafka-source-${name}.log`);
   writeFileSync(logFile, '');
   const groupId = changes.groupId ?? `g.${name}`;
@@ -56,9 +56,9 @@ async function createSource(
       sessionTimeoutMs: 6000,
       startFrom: 'earliest',
       runsTopic: topic,
+      changeLogTopic: `${topic}.changes`,
       ...changes,
     },
-    topics: [topic],
     access: async () => ({ brokers: broker.plaintextBrokers }),
     logger: pino({ level: 'debug' }, pino.destination({ dest: logFile, sync: true })),
     ...more,
@@ -104,7 +104,7 @@ test('what was accepted is committed, and a successor goes on behind it', async 
   await first.source.stop();
   expect(await committed(first.groupId, first.topic)).toBe('3');
   await publish(first.topic, ['d']);
-  const next = await createSource({ groupId: first.groupId }, { topics: [first.topic] });
+  const next = await createSource({ groupId: first.groupId, runsTopic: first.topic });
   const more: string[] = [];
   next.run(collecting(more));
   await until('the rest is accepted', () => more.length > 0);
@@ -199,7 +199,7 @@ test('"latest" starts at the end, and a restart before the first message skips n
   await until('the start is committed', async () => (await committed(first.groupId, first.topic)) === '1');
   await first.source.stop();
   await publish(first.topic, ['in between']);
-  const next = await createSource({ startFrom: 'latest', groupId: first.groupId }, { topics: [first.topic] });
+  const next = await createSource({ startFrom: 'latest', groupId: first.groupId, runsTopic: first.topic });
   const seen: string[] = [];
   next.run(collecting(seen));
   await until('it consumes', () => seen.length > 0);
@@ -211,14 +211,37 @@ test('a second member with no partition left stands by, and takes over', async (
   const [seenByFirst, seenBySecond] = [[] as string[], [] as string[]];
   first.run(collecting(seenByFirst));
   await until('the first is ready', () => first.log().includes('ingester ready'));
-  const second = await createSource(
-    { groupId: first.groupId, sessionTimeoutMs: 2000 },
-    { topics: [first.topic] },
-  );
+  const second = await createSource({
+    groupId: first.groupId,
+    sessionTimeoutMs: 2000,
+    runsTopic: first.topic,
+  });
   second.run(collecting(seenBySecond));
   await until('one of them stands by', () => /standing by/.test(first.log() + second.log()));
   const standby = second.log().includes('standing by') ? seenBySecond : seenByFirst;
   await (standby === seenBySecond ? first : second).source.stop();
   await publish(first.topic, ['a']);
   await until('the other one takes over', () => standby.length === 1);
+});
+
+test('the change log is read where there is one, and its records are told from runs', async () => {
+  const { run, topic } = await createSource();
+  await broker.createTopics([{ name: `${topic}.changes`, partitions: 1 }]);
+  await publish(topic, ['a run']);
+  await publish(`${topic}.changes`, ['a change']);
+  const seen = new Map<string, string>();
+  run(async (batch, { onAccepted }) => {
+    for (const record of batch.records) {
+      seen.set(record.origin, textOf(record.value));
+      onAccepted(record.offset);
+    }
+    return {};
+  });
+  await until('both have come', () => seen.size === 2);
+  expect(seen).toEqual(
+    new Map([
+      ['runs', 'a run'],
+      ['change log', 'a change'],
+    ]),
+  );
 });

@@ -10,6 +10,7 @@ export const SETTINGS: Omit<DecisionContext, 'signatures'> = {
   clientSecret: CLIENT_SECRET,
   gitlabUrl: 'https://git.example.com',
   gitlabWithoutAgent: 'ignore',
+  unmatchedRuns: 'ignore',
   policy: POLICY,
 };
 
@@ -17,6 +18,7 @@ export const SETTINGS: Omit<DecisionContext, 'signatures'> = {
 export function recordOf(value: JsonObject | string | Uint8Array | null, offset = 5): SourceRecord {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return {
+    origin: 'runs',
     topic: 'org_1.runs',
     partition: 3,
     offset: BigInt(offset),

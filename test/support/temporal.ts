@@ -50,6 +50,7 @@ export function createTestWorker(
 export function runInput(changes: Partial<RunInput> = {}): RunInput {
   return {
     runId: `r_${randomUUID().replaceAll('-', '')}`,
+    kind: 'run',
     call: 'POST gitlab.example.com platform/infra',
     message: { action: 'deploy' },
     policy: { callTimeoutMs: 1000, workerLostAfterMs: 1000, retryWindowMs: 60_000, maxWaitMs: 60_000 },

@@ -1,0 +1,36 @@
+/**
+ * Tells Port what came of a workflow's node run.
+ *
+ * A node that waits for the answer is completed with it; one that does not is completed only when it failed,
+ * since whoever took it on reports its end.
+ */
+import type { NodeRunPatch } from '../port/client.js';
+import type { Outcome } from '../port/outcome.js';
+import type { ReportInput } from '../workflows/contract.js';
+import type { ReportDependencies } from './report-run.js';
+import { refusalOf, rememberedSteps, translatingFailures, unlessEnded } from './telling-port.js';
+
+export function createReportNodeRun({ port, logger }: ReportDependencies) {
+  return async function reportNodeRun({ runId, outcome }: ReportInput): Promise<void> {
+    await translatingFailures(async () => {
+      const once = rememberedSteps<'log'>();
+      const level = outcome.status === 'FAILURE' ? 'ERROR' : 'INFO';
+      const logs = outcome.log.map((message) => ({ level, message }) as const);
+      // Before the end, as for a run; a log that Port refuses must not keep the node run open.
+      await refusalOf(once('log', () => unlessEnded(port.addNodeLogs(runId, logs))));
+      const patch = patchOf(outcome);
+      if (Object.keys(patch).length > 0) await unlessEnded(port.patchNodeRun(runId, patch));
+    });
+    logger.info({ runId, status: outcome.status ?? 'handed over' }, 'reported');
+  };
+}
+
+function patchOf({ status, statusCode, response, externalRunId, link }: Outcome): NodeRunPatch {
+  const answered = statusCode !== undefined && (response !== undefined || status === 'SUCCESS');
+  return {
+    ...(status && { status: 'COMPLETED', result: status === 'SUCCESS' ? 'SUCCESS' : 'FAILED' }),
+    ...(answered && { output: { response: { status: statusCode, data: response ?? {} } } }),
+    ...(externalRunId && { externalRunId }),
+    ...(link && { links: [link] }),
+  };
+}

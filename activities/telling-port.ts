@@ -1,0 +1,74 @@
+/**
+ * What all reports to Port share: what counts as told, what is tried again, and what was done already.
+ */
+import { activityInfo, heartbeat } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { PortError } from '../port/client.js';
+import { retryAfterMs } from '../port/retry-after.js';
+import { FAILURES } from '../workflows/contract.js';
+
+/** Of the wait that Port asks for, this much is believed. */
+const MIN_DELAY_MS = 1000;
+const MAX_DELAY_MS = 600_000;
+
+/**
+ * Steps that are taken once, however many attempts it needs: one that failed half-way leaves word of how far it
+ * came, so that the next does not post a log again.
+ */
+export function rememberedSteps<Step extends string>(): (
+  step: Step,
+  act: () => Promise<void>,
+) => Promise<void> {
+  const done = new Set<Step>((activityInfo().heartbeatDetails as Step[] | undefined) ?? []);
+  return async (step, act) => {
+    if (done.has(step)) return;
+    await act();
+    done.add(step);
+    heartbeat([...done]);
+  };
+}
+
+/** What Port dislikes about a response or log must not keep the run open: the refusal is handed back. */
+export async function refusalOf(step: Promise<void>): Promise<PortError | undefined> {
+  try {
+    await step;
+    return undefined;
+  } catch (error) {
+    if (error instanceof PortError && error.status !== 404 && error.isFinal) return error;
+    throw error;
+  }
+}
+
+/** A run that ended already needs nothing more. */
+export async function unlessEnded(call: Promise<void>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!(error instanceof PortError && error.code === 'run_exhausted')) throw error;
+  }
+}
+
+/** Turns what Port or the way to it answered into a failure that Temporal repeats, or does not. */
+export async function translatingFailures<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : 'Port could not be told';
+    if (error instanceof PortError && error.isFinal) {
+      throw ApplicationFailure.nonRetryable(message, FAILURES.portRefused);
+    }
+    const delayMs = error instanceof PortError ? askedDelayMs(error) : undefined;
+    throw ApplicationFailure.create({
+      type: FAILURES.portUnavailable,
+      message,
+      ...(delayMs !== undefined && { nextRetryDelay: delayMs }),
+    });
+  }
+}
+
+/** Port writes `x-ratelimit-reset` on every answer, so that on its own it means nothing but with a 429. */
+function askedDelayMs({ status, response }: PortError): number | undefined {
+  if (status !== 429 && !response.headers['retry-after']) return undefined;
+  const delayMs = retryAfterMs(response.headers, Date.now());
+  return delayMs === undefined ? undefined : Math.min(Math.max(delayMs, MIN_DELAY_MS), MAX_DELAY_MS);
+}
