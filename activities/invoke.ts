@@ -9,25 +9,18 @@ import { AmbiguousError, BadRequestError, NotSentError } from '../http/errors.js
 import type { Outbound, OutboundResponse } from '../http/outbound.js';
 import type { OutboundRequest } from '../http/redirect.js';
 import { type InvocationMethod, invocationMethodOf } from '../port/message.js';
-import {
-  concludeGitlab,
-  concludeWebhook,
-  failed,
-  isPipelineRateLimit,
-  type Outcome,
-} from '../port/outcome.js';
-import { type PlanContext, planRequest } from '../port/plan.js';
+import { failed, isPipelineRateLimit, type Outcome } from '../port/outcome.js';
 import { retryAfterMs } from '../port/retry-after.js';
+import { redact } from '../port/secrets/redact.js';
 import { signatureHeaders } from '../port/signature.js';
 import type { Logger } from '../telemetry/logger.js';
 import { FAILURES, type InvokeInput, type InvokeResult } from '../workflows/contract.js';
+import { type PrepareDependencies, type PreparedCall, prepareCall } from './prepare-call.js';
 
-export interface InvokeDependencies {
+export interface InvokeDependencies extends PrepareDependencies {
   /** Never follows redirects. */
   gitlab: Outbound;
   webhooks: Outbound;
-  plan: PlanContext;
-  clientSecret: string;
   detailedLogging: boolean;
   logger: Logger;
 }
@@ -65,21 +58,43 @@ function tooLate(input: InvokeInput): Outcome {
 async function call(input: InvokeInput, deps: InvokeDependencies): Promise<Outcome> {
   const invocation = invocationMethodOf(input.message, input.kind);
   if (!invocation) return failed(input.call, 'the message does not say how to carry out the run');
-  const plan = planRequest(input.message, invocation, deps.plan);
-  if ('problem' in plan) return failed(input.call, plan.problem);
+  const prepared = await prepareCall(input.message, invocation, deps);
+  if ('problem' in prepared) return failed(input.call, prepared.problem);
+  const outcome = await send(prepared, invocation, input, deps);
+  return untold({ ...outcome, log: [...outcome.log, ...prepared.notes] }, prepared.secrets);
+}
+
+async function send(
+  prepared: PreparedCall,
+  invocation: InvocationMethod,
+  input: InvokeInput,
+  deps: InvokeDependencies,
+): Promise<Outcome> {
   const outbound = invocation.type === 'GITLAB' ? deps.gitlab : deps.webhooks;
-  let response: OutboundResponse;
   try {
-    response = await outbound.send(signed(plan.request, input.runId, deps), input.policy.callTimeoutMs);
+    const response = await outbound.send(
+      signed(prepared.request, input.runId, deps),
+      input.policy.callTimeoutMs,
+    );
+    waitIfLimited(response, invocation, input);
+    const about = { call: input.call, synchronized: invocation.synchronized, detailed: deps.detailedLogging };
+    return { ...(await prepared.conclude(response, about)), statusCode: response.status };
   } catch (error) {
     return outcomeOf(error, input);
   }
-  try {
-    const outcome = conclude(withoutSecret(response, plan.secret), input, invocation, deps);
-    return { ...outcome, statusCode: response.status };
-  } catch (error) {
-    return unforeseen(error, input);
-  }
+}
+
+/** What Port and the history are told holds no secret; the answer that others build on loses only what is known. */
+function untold(outcome: Outcome, secrets: string[]): Outcome {
+  const { response, summary, link } = outcome;
+  return {
+    ...outcome,
+    log: redact(outcome.log, secrets),
+    headline: redact(outcome.headline, secrets),
+    ...(summary !== undefined && { summary: redact(summary, secrets) }),
+    ...(link !== undefined && { link: redact(link, secrets, { only: 'known' }) }),
+    ...(response !== undefined && { response: redact(response, secrets, { only: 'known' }) }),
+  };
 }
 
 /** Signs exactly the text that is sent, so that receivers can verify the raw body. */
@@ -102,26 +117,13 @@ function withoutOurs(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !OURS.test(name)));
 }
 
-/** What stands before a target may echo a request in its error page. */
-function withoutSecret(response: OutboundResponse, secret: string | undefined): OutboundResponse {
-  return secret ? { ...response, text: response.text.replaceAll(secret, '***') } : response;
-}
-
-function conclude(
-  response: OutboundResponse,
-  input: InvokeInput,
-  invocation: InvocationMethod,
-  deps: InvokeDependencies,
-): Outcome {
-  const about = { call: input.call, synchronized: invocation.synchronized, detailed: deps.detailedLogging };
+/** Throws what makes Temporal try again where the target asks for it. */
+function waitIfLimited(response: OutboundResponse, invocation: InvocationMethod, input: InvokeInput): void {
   if (response.status === 429) waitFor(response, input);
-  if (invocation.type === 'WEBHOOK') return concludeWebhook(response, about);
-  if (isPipelineRateLimit(response)) {
-    const delayMs = PIPELINE_LIMIT_WAIT_MS + Math.random() * PIPELINE_LIMIT_JITTER_MS;
-    const message = `${input.call}: GitLab's limit of pipelines a minute is reached; nothing was created`;
-    retryWithin(input.policy.maxWaitMs, { type: FAILURES.rateLimited, message, delayMs });
-  }
-  return concludeGitlab(response, about);
+  if (invocation.type !== 'GITLAB' || !isPipelineRateLimit(response)) return;
+  const delayMs = PIPELINE_LIMIT_WAIT_MS + Math.random() * PIPELINE_LIMIT_JITTER_MS;
+  const message = `${input.call}: GitLab's limit of pipelines a minute is reached; nothing was created`;
+  retryWithin(input.policy.maxWaitMs, { type: FAILURES.rateLimited, message, delayMs });
 }
 
 function waitFor(response: OutboundResponse, input: InvokeInput): void {

@@ -13,7 +13,7 @@ import { refusalOf, rememberedSteps, translatingFailures, unlessEnded } from './
 export function createReportNodeRun({ port, logger }: ReportDependencies) {
   return async function reportNodeRun({ runId, outcome }: ReportInput): Promise<void> {
     await translatingFailures(async () => {
-      const once = rememberedSteps<'log'>();
+      const once = rememberedSteps<'log'>('log');
       const level = outcome.status === 'FAILURE' ? 'ERROR' : 'INFO';
       const logs = outcome.log.map((message) => ({ level, message }) as const);
       // Before the end, as for a run; a log that Port refuses must not keep the node run open.

@@ -21,7 +21,7 @@ export function createReportRun(deps: ReportDependencies) {
 
 async function report({ runId, outcome }: ReportInput, port: PortClient): Promise<void> {
   const { response, ...withoutResponse } = outcome;
-  const once = rememberedSteps<'response' | 'log'>();
+  const once = rememberedSteps<'response' | 'log'>('log');
   const log = [...outcome.log];
   let refused: PortError | undefined;
   if (response !== undefined) {

@@ -14,17 +14,24 @@ const MAX_DELAY_MS = 600_000;
 /**
  * Steps that are taken once, however many attempts it needs: one that failed half-way leaves word of how far it
  * came, so that the next does not post a log again.
+ *
+ * The SDK sends the first heartbeat of an attempt at once and holds later ones back for half a minute, unless the
+ * attempt fails. So the first is kept for the step that must not be taken twice: a worker may be killed after it.
  */
-export function rememberedSteps<Step extends string>(): (
-  step: Step,
-  act: () => Promise<void>,
-) => Promise<void> {
+export function rememberedSteps<Step extends string>(
+  unrepeatable: Step,
+): (step: Step, act: () => Promise<void>) => Promise<void> {
   const done = new Set<Step>((activityInfo().heartbeatDetails as Step[] | undefined) ?? []);
   return async (step, act) => {
     if (done.has(step)) return;
-    await act();
+    try {
+      await act();
+    } catch (error) {
+      if (done.size > 0) heartbeat([...done]);
+      throw error;
+    }
     done.add(step);
-    heartbeat([...done]);
+    if (step === unrepeatable) heartbeat([...done]);
   };
 }
 

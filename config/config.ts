@@ -1,13 +1,28 @@
 /**
  * Reads the environment once and hands on a settled configuration, or says everything that is wrong with it.
  */
+import type { KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { type PrivateKey, readPrivateKey } from './private-key.js';
 import { notesOf, type VariableName, type Variables, variables, WITHOUT_EFFECT } from './variables.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Config {
   port: { orgId: string; clientId: string; clientSecret: string; apiUrl: string };
+  source: Variables['STREAMER_NAME'];
+  polling: {
+    intervalMs: number;
+    batchSize: number;
+    /** So long a claimed run is hidden from other agents. */
+    visibilityTimeoutMs: number;
+    initialBackoffMs: number;
+    backoffFactor: number;
+    maxBackoffMs: number;
+    jitterFactor: number;
+    /** Failing for longer is unhealthy. */
+    maxFailureMs: number;
+  };
   kafka: {
     groupId: string;
     securityProtocol: 'plaintext' | 'ssl' | 'sasl_plaintext' | 'sasl_ssl';
@@ -29,7 +44,12 @@ export interface Config {
     gitlabUrl: string;
     gitlabWithoutAgent: 'ignore' | 'accept';
     unmatchedRuns: 'ignore' | 'fail';
+    undecryptedInputs: 'fail' | 'send';
   };
+  /** Left out: the built-in behaviour. */
+  mappingFile?: string;
+  /** For inputs that are encrypted on the client side. */
+  privateKey?: KeyObject;
   temporal: { taskQueue: string; uiUrl?: string };
   logLevel: Variables['LOG_LEVEL'];
   concurrentStarts: number;
@@ -75,12 +95,25 @@ export function loadConfig(environment: Environment): Config {
 function settle(values: Variables, environment: Environment, given: Environment): Config {
   const local = values.USING_LOCAL_PORT_INSTANCE;
   const groupId = values.KAFKA_CONSUMER_GROUP_ID ?? values.PORT_ORG_ID;
+  const mappingFile = mappingFileOf(values);
+  const privateKey = readKey(given);
   return {
     port: {
       orgId: values.PORT_ORG_ID,
       clientId: values.PORT_CLIENT_ID,
       clientSecret: values.PORT_CLIENT_SECRET,
       apiUrl: values.PORT_API_BASE_URL,
+    },
+    source: values.STREAMER_NAME,
+    polling: {
+      intervalMs: values.POLLING_INTERVAL_SECONDS * 1000,
+      batchSize: values.POLLING_RUNS_BATCH_SIZE,
+      visibilityTimeoutMs: values.POLLING_VISIBILITY_TIMEOUT_SECONDS * 1000,
+      initialBackoffMs: values.POLLING_INITIAL_BACKOFF_SECONDS * 1000,
+      backoffFactor: values.POLLING_BACKOFF_FACTOR,
+      maxBackoffMs: values.POLLING_MAX_BACKOFF_SECONDS * 1000,
+      jitterFactor: values.POLLING_BACKOFF_JITTER_FACTOR,
+      maxFailureMs: values.POLLING_MAX_FAILURE_DURATION_SECONDS * 1000,
     },
     kafka: {
       groupId,
@@ -104,7 +137,10 @@ function settle(values: Variables, environment: Environment, given: Environment)
       gitlabUrl: values.GITLAB_URL,
       gitlabWithoutAgent: values.GITLAB_RUNS_WITHOUT_AGENT,
       unmatchedRuns: values.UNMATCHED_RUNS,
+      undecryptedInputs: values.UNDECRYPTED_INPUTS,
     },
+    ...(mappingFile !== undefined && { mappingFile }),
+    ...(privateKey && 'key' in privateKey && { privateKey: privateKey.key }),
     temporal: {
       taskQueue: values.TEMPORAL_TASK_QUEUE ?? groupId,
       ...(values.TEMPORAL_UI_URL && { uiUrl: values.TEMPORAL_UI_URL }),
@@ -122,6 +158,19 @@ function brokersOf(list: string | undefined): string[] {
   return (list ?? '').split(',').flatMap((broker) => broker.trim() || []);
 }
 
+/** The mapping file: as configured, else the usual one where it exists. */
+function mappingFileOf(values: Variables): string | undefined {
+  return (
+    values.CONTROL_THE_PAYLOAD_CONFIG_PATH ??
+    (existsSync(DEFAULT_MAPPING_FILE) ? DEFAULT_MAPPING_FILE : undefined)
+  );
+}
+
+function readKey(given: Environment): PrivateKey | undefined {
+  const value = given['PORT_AGENT_PRIVATE_KEY'];
+  return value === undefined ? undefined : readPrivateKey(value);
+}
+
 function problem(name: VariableName, issue: { message: string }, given: Environment): string {
   if (given[name] !== undefined) return `${name} ${issue.message}`;
   const remedy = notesOf(name).remedy;
@@ -131,12 +180,10 @@ function problem(name: VariableName, issue: { message: string }, given: Environm
 /** The rules that span more than one variable. */
 function mistakes(given: Environment): string[] {
   const problems: string[] = [];
-  const polling = /^(polling|https?)$/i.test(given['STREAMER_NAME']?.trim() ?? '');
+  const polling = variables.shape.STREAMER_NAME.safeParse(given['STREAMER_NAME']).data === 'POLLING';
   const local =
     variables.shape.USING_LOCAL_PORT_INSTANCE.safeParse(given['USING_LOCAL_PORT_INSTANCE']).data === true;
-  if (polling) {
-    problems.push("STREAMER_NAME asks for polling, which this version can't do yet; use KAFKA");
-  } else if (!given['KAFKA_CONSUMER_GROUP_ID']) {
+  if (!polling && !given['KAFKA_CONSUMER_GROUP_ID']) {
     problems.push(`KAFKA_CONSUMER_GROUP_ID is missing: ${notesOf('KAFKA_CONSUMER_GROUP_ID').remedy}`);
   }
   if (given['KAFKA_CONSUMER_BOOTSTRAP_SERVERS'] && !local) {
@@ -149,12 +196,8 @@ function mistakes(given: Environment): string[] {
       'KAFKA_CONSUMER_BOOTSTRAP_SERVERS is missing: with USING_LOCAL_PORT_INSTANCE=true, set it to host:port of your Kafka',
     );
   }
-  const mapping = given['CONTROL_THE_PAYLOAD_CONFIG_PATH'];
-  if (mapping !== undefined || existsSync(DEFAULT_MAPPING_FILE)) {
-    problems.push(
-      `CONTROL_THE_PAYLOAD_CONFIG_PATH ${mapping === undefined ? `is not set, but ${DEFAULT_MAPPING_FILE} lies in the working directory` : 'names a mapping file'}; this version can't evaluate mappings yet`,
-    );
-  }
+  const privateKey = readKey(given);
+  if (privateKey && 'problem' in privateKey) problems.push(`PORT_AGENT_PRIVATE_KEY ${privateKey.problem}`);
   return problems;
 }
 

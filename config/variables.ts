@@ -6,19 +6,8 @@
  */
 import { z } from 'zod';
 import { choice, flag, httpUrl, number, text } from './kinds.js';
-
-export interface VariableNotes {
-  group: 'Port' | 'Source' | 'Calls' | 'GitLab' | 'Process' | 'Temporal';
-  about: string;
-  /** The default as a person would write it, where the schema's own does not say it. */
-  shownDefault?: string;
-  /** Its value is never shown. */
-  secret?: true;
-  /** What to do when a required one is missing. */
-  remedy?: string;
-}
-
-const note = <T extends z.ZodType>(schema: T, notes: VariableNotes): T => schema.meta({ ...notes });
+import { note, type VariableNotes } from './notes.js';
+import { temporalVariables } from './temporal-variables.js';
 
 export const variables = z.object({
   PORT_ORG_ID: note(text(), {
@@ -51,10 +40,7 @@ export const variables = z.object({
       http: 'POLLING',
       https: 'POLLING',
     }).default('KAFKA'),
-    {
-      group: 'Source',
-      about: 'Where runs come from: `KAFKA`. This version refuses `POLLING`. Old spellings are understood.',
-    },
+    { group: 'Source', about: 'Where runs come from: `KAFKA` or `POLLING`. Old spellings are understood.' },
   ),
   KAFKA_CONSUMER_GROUP_ID: note(text().optional(), {
     group: 'Source',
@@ -133,6 +119,10 @@ export const variables = z.object({
     group: 'Source',
     about: 'Runs claimed in one poll.',
   }),
+  POLLING_VISIBILITY_TIMEOUT_SECONDS: note(number({ min: 1, max: 600 }).default(60), {
+    group: 'Source',
+    about: 'How long a claimed run is hidden from other agents: Temporal must have it by then.',
+  }),
   POLLING_INITIAL_BACKOFF_SECONDS: note(number().default(1), {
     group: 'Source',
     about: 'Wait after the first failed poll.',
@@ -157,7 +147,17 @@ export const variables = z.object({
   CONTROL_THE_PAYLOAD_CONFIG_PATH: note(text().optional(), {
     group: 'Calls',
     shownDefault: './control_the_payload_config.json',
-    about: 'File with the payload mappings. This version refuses to start with one.',
+    about: 'File with the payload mappings; without one, the built-in behaviour.',
+  }),
+  PORT_AGENT_PRIVATE_KEY: note(text().optional(), {
+    group: 'Calls',
+    secret: true,
+    about: 'RSA private key for inputs that are encrypted on the client side: the PEM text, or its file.',
+  }),
+  UNDECRYPTED_INPUTS: note(choice({ fail: 'fail', send: 'send' }).default('fail'), {
+    group: 'Calls',
+    about:
+      "An input that can't be decrypted: `fail` ends the run, `send` sends the ciphertext, as the old agent did.",
   }),
   WEBHOOK_INVOKER_TIMEOUT: note(number({ min: 0.001, max: 86_400 }).default(30), {
     group: 'Calls',
@@ -183,7 +183,7 @@ export const variables = z.object({
   UNMATCHED_RUNS: note(choice({ ignore: 'ignore', fail: 'fail' }).default('ignore'), {
     group: 'Calls',
     about:
-      '`fail` ends runs that no mapping matches; for the sole agent of a topic. `ignore` leaves them to other agents.',
+      '`fail` ends runs that no mapping matches; for a sole agent. `ignore` leaves them to other agents.',
   }),
   DETAILED_LOGGING: note(flag().default(true), {
     group: 'Calls',
@@ -222,48 +222,7 @@ export const variables = z.object({
     about: 'Calls and reports that one worker has under way at the same time.',
   }),
 
-  TEMPORAL_ADDRESS: note(text().default('localhost:7233'), {
-    group: 'Temporal',
-    about: "Temporal's frontend as `host:port`.",
-  }),
-  TEMPORAL_NAMESPACE: note(text().default('default'), {
-    group: 'Temporal',
-    about: 'Namespace of the workflows.',
-  }),
-  TEMPORAL_TASK_QUEUE: note(text().optional(), {
-    group: 'Temporal',
-    shownDefault: '<KAFKA_CONSUMER_GROUP_ID>',
-    about: 'Task queue between ingester and worker; one for each agent.',
-  }),
-  TEMPORAL_API_KEY: note(text().optional(), {
-    group: 'Temporal',
-    secret: true,
-    about: 'API key, for Temporal Cloud.',
-  }),
-  TEMPORAL_TLS: note(flag().optional(), {
-    group: 'Temporal',
-    about: 'Connect with TLS; on with an API key or certificate.',
-  }),
-  TEMPORAL_TLS_CLIENT_CERT_PATH: note(text().optional(), {
-    group: 'Temporal',
-    about: 'File of the client certificate (mTLS).',
-  }),
-  TEMPORAL_TLS_CLIENT_KEY_PATH: note(text().optional(), {
-    group: 'Temporal',
-    about: 'File of its private key.',
-  }),
-  TEMPORAL_TLS_SERVER_CA_CERT_PATH: note(text().optional(), {
-    group: 'Temporal',
-    about: "File of the CA that signed Temporal's certificate.",
-  }),
-  TEMPORAL_TLS_SERVER_NAME: note(text().optional(), {
-    group: 'Temporal',
-    about: "Name expected in Temporal's certificate.",
-  }),
-  TEMPORAL_UI_URL: note(httpUrl().optional(), {
-    group: 'Temporal',
-    about: "Address of the Temporal UI as people reach it; if set, a run's log in Port links to it.",
-  }),
+  ...temporalVariables,
 });
 
 export type VariableName = keyof typeof variables.shape;

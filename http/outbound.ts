@@ -9,7 +9,7 @@ import { createConnector, type TlsSettings } from './connector.js';
 import { AmbiguousError, BadRequestError, type CallLabel, codeOf, NotSentError } from './errors.js';
 import { followingRequest, MAX_REDIRECTS, type OutboundRequest } from './redirect.js';
 
-/** Of an answer's body so much is read; the rest is never fetched. */
+/** Of an answer's body so much is read, unless its profile says otherwise; the rest is never fetched. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
 export interface OutboundResponse {
@@ -29,6 +29,8 @@ export interface OutboundProfile {
   userAgent: string;
   /** When a connection that was not made is given up, after the deadline of the call it was for at the latest. */
   connectTimeoutMs: number;
+  /** Default: `MAX_BODY_BYTES`. */
+  maxBodyBytes?: number;
 }
 
 export interface Outbound {
@@ -52,7 +54,8 @@ export function createOutbound(profile: OutboundProfile): Outbound {
   });
 
   async function send(request: OutboundRequest, timeoutMs: number): Promise<OutboundResponse> {
-    const limit = { timeoutMs, until: Date.now() + timeoutMs };
+    const maxBytes = profile.maxBodyBytes ?? MAX_BODY_BYTES;
+    const limit = { timeoutMs, until: Date.now() + timeoutMs, maxBytes };
     let current = withCredentialsOfUrl(request);
     for (let hop = 0; ; hop++) {
       const response = await sendOnce(agent, withDefaults(current, profile), limit).catch((error) => {
@@ -80,6 +83,7 @@ function afterRedirect(request: OutboundRequest, error: unknown): AmbiguousError
 interface Limit {
   timeoutMs: number;
   until: number;
+  maxBytes: number;
 }
 
 async function sendOnce(agent: Agent, request: OutboundRequest, limit: Limit): Promise<OutboundResponse> {
@@ -119,7 +123,7 @@ async function sendOnce(agent: Agent, request: OutboundRequest, limit: Limit): P
     pending.catch(() => {});
     const response = await Promise.race([pending, expired]);
     answered = true;
-    return await readResponse(response);
+    return await readResponse(response, limit.maxBytes);
   } catch (error) {
     throw explain(error, label, written);
   } finally {
@@ -144,7 +148,7 @@ function whenWritten(agent: Agent, onWrite: () => void): Dispatcher {
   return agent.compose((dispatch) => (options, handler) => dispatch(options, new TellingHandler(handler)));
 }
 
-async function readResponse(response: Dispatcher.ResponseData): Promise<OutboundResponse> {
+async function readResponse(response: Dispatcher.ResponseData, maxBytes: number): Promise<OutboundResponse> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   let cut: OutboundResponse['cut'];
@@ -152,7 +156,7 @@ async function readResponse(response: Dispatcher.ResponseData): Promise<Outbound
     for await (const chunk of response.body as AsyncIterable<Buffer>) {
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes > MAX_BODY_BYTES) {
+      if (bytes > maxBytes) {
         cut = 'too long';
         break;
       }
@@ -164,7 +168,7 @@ async function readResponse(response: Dispatcher.ResponseData): Promise<Outbound
   const headers = Object.fromEntries(
     Object.entries(response.headers).map(([name, value]) => [name, [value ?? ''].flat().join(', ')]),
   );
-  const text = decode(Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES), headers['content-type']);
+  const text = decode(Buffer.concat(chunks).subarray(0, maxBytes), headers['content-type']);
   return { status: response.statusCode, headers, text, ...(cut && { cut }) };
 }
 

@@ -5,6 +5,7 @@
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkflowStarter } from '../temporal/start-workflow.js';
 import { type Decision, type DecisionContext, decide, recordName } from './decide.js';
+import type { MatchMapping } from './match-mapping.js';
 import type { BatchContext, BatchHandler, BatchVerdict, RecordBatch, SourceRecord } from './record-source.js';
 import { Semaphore } from './semaphore.js';
 
@@ -14,6 +15,8 @@ const LONGEST_HOLD_MS = 60_000;
 export interface AcceptOptions {
   starter: WorkflowStarter;
   decision: Omit<DecisionContext, 'signatures'>;
+  /** Left out without a mapping file. */
+  matchMapping?: MatchMapping;
   concurrentStarts: number;
   logger: Logger;
 }
@@ -41,12 +44,13 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
         slots.release();
         break;
       }
-      const decision = decideAndRemember(record);
+      const decision = await decideAndRemember(record);
       if (decision.kind === 'hold') {
         slots.release();
         refusal = decision.reason;
         break;
       }
+      if (decision.kind === 'ignore') context.onIgnored?.(record.offset);
       const accepted = carryOut(decision, record)
         .then(() => row.accept(record))
         .catch((error) => {
@@ -65,8 +69,8 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
     return { retryAfterMs };
   }
 
-  function decideAndRemember(record: SourceRecord): Decision {
-    const decision = decideOrHold(record);
+  async function decideAndRemember(record: SourceRecord): Promise<Decision> {
+    const decision = await decideOrHold(record);
     const signature = signatureOf(decision);
     if (signature === 'good') {
       signatures.anyGood = true;
@@ -78,9 +82,10 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
   }
 
   /** A record that can't be decided on is a mistake of ours: it is held, not lost and not skipped. */
-  function decideOrHold(record: SourceRecord): Decision {
+  async function decideOrHold(record: SourceRecord): Promise<Decision> {
     try {
-      return decide(record, { ...options.decision, signatures });
+      const match = await options.matchMapping?.(record);
+      return decide(record, { ...options.decision, signatures }, match);
     } catch (error) {
       return { kind: 'hold', reason: `${recordName(record)} can't be decided on: ${messageOf(error)}` };
     }

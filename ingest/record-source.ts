@@ -27,10 +27,12 @@ export interface BatchVerdict {
 }
 
 export interface BatchContext {
-  /** Aborts when the partition is taken away or the source stops: start nothing new, and return soon. */
+  /** Aborts when the records may soon be another's, or the source can wait no longer: start nothing new, and return soon. */
   signal: AbortSignal;
-  /** Everything up to and including this offset is durable elsewhere. */
+  /** Everything up to and including this offset is durable elsewhere, or was ignored. */
   onAccepted(offset: bigint): void;
+  /** Told before `onAccepted` reaches it: nothing is started for this one, it may be another agent's. */
+  onIgnored?(offset: bigint): void;
 }
 
 /** Must not reject. */

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { Kafka, logLevel } from 'kafkajs';
 import { type RunningKafka, startKafka } from './parts/kafka.js';
 import type { Progress } from './parts/progress.js';
-import { type RunningTemporal, startTemporal } from './parts/temporal.js';
+import { type RunningTemporal, startTemporal, type TemporalOptions } from './parts/temporal.js';
 import { type GitlabProject, type GitlabSimulator, startGitlabSimulator } from './simulators/gitlab.js';
 import { type ActionDefinition, type PortSimulator, startPortSimulator } from './simulators/port.js';
 import { type PrivateService, startPrivateService } from './simulators/private-service.js';
@@ -40,6 +40,8 @@ export interface WorldOptions {
   /** Trigger tokens and whatever else the agent is to have. */
   environment?: Record<string, string>;
   ports?: Pick<StackPorts, 'port' | 'gitlab' | 'service'>;
+  /** The organization has no Kafka: its runs wait in Port to be claimed. */
+  polling?: boolean;
 }
 
 /** Temporal and Kafka, side by side. What was started is stopped again when the other fails; both failures are told. */
@@ -47,9 +49,11 @@ export async function startParts(
   kafka: { username: string; topics: { name: string; partitions: number }[] },
   ports: StackPorts,
   progress: Progress,
+  temporalOptions: Pick<TemporalOptions, 'dbFilename'> = {},
 ): Promise<{ temporal: RunningTemporal; kafka: RunningKafka; stop(): Promise<void> }> {
   const [temporal, broker] = await Promise.allSettled([
     startTemporal({
+      ...temporalOptions,
       progress,
       ...(ports.temporal !== undefined && { port: ports.temporal }),
       ...(ports.ui !== undefined && { uiPort: ports.ui }),
@@ -109,11 +113,13 @@ async function openWorld(
     orgId,
     clientId: 'demo-client',
     clientSecret,
-    kafka: { brokers: kafka.brokers, username: kafka.username, password: kafka.password },
-    publish: async (topic, value, key) => {
-      published.push(value);
-      await producer.send({ topic, messages: [{ value, ...(key !== undefined && { key }) }] });
-    },
+    ...(!options.polling && {
+      kafka: { brokers: kafka.brokers, username: kafka.username, password: kafka.password },
+      publish: async (topic: string, value: string, key?: string) => {
+        published.push(value);
+        await producer.send({ topic, messages: [{ value, ...(key !== undefined && { key }) }] });
+      },
+    }),
     ...portOf(ports.port),
   });
   opened.push(port.close);

@@ -1,13 +1,19 @@
 /**
  * Port's API as the agent uses it: one cached token a process, a deadline on every call.
  *
- * Nothing is retried here but a call whose token had expired: repeating is Temporal's part.
+ * A hiccup is smoothed over here, in a second or two; waiting for an outage to end is Temporal's part.
  */
+import { setTimeout as delay } from 'node:timers/promises';
+import { AmbiguousError, NotSentError } from '../http/errors.js';
 import type { Outbound, OutboundResponse } from '../http/outbound.js';
 import { excerpt } from './excerpt.js';
 import { at, isObject, type Json, type JsonObject, textAt } from './message.js';
+import { retryAfterMs } from './retry-after.js';
 
 const CALL_TIMEOUT_MS = 15_000;
+const MAX_ATTEMPTS = 3;
+const FIRST_WAIT_MS = 300;
+const LONGEST_WAIT_MS = 3000;
 /** A token is renewed so long before it expires. */
 const TOKEN_MARGIN_MS = 60_000;
 /** Of Port's words so much is quoted. */
@@ -119,13 +125,32 @@ export class PortClient {
     return { brokers: brokers.map(String), username, password };
   }
 
+  /** Makes a call, and makes it again a few times where that is harmless and may soon help. */
   private async call(method: string, path: string, body?: JsonObject): Promise<Json> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.callOnce(method, path, body);
+      } catch (error) {
+        const waitMs = attempt < MAX_ATTEMPTS ? waitBeforeRepeating(error, method, attempt) : undefined;
+        if (waitMs === undefined) throw error;
+        await delay(waitMs);
+      }
+    }
+  }
+
+  /** Makes a call and reads its answer, `{}` when that is no JSON object; only an expired token makes it twice. */
+  async callOnce(
+    method: string,
+    path: string,
+    body?: JsonObject,
+    headers?: Record<string, string>,
+  ): Promise<Json> {
     const token = await this.currentToken();
-    let response = await this.send(method, path, token, body);
+    let response = await this.send(method, path, token, body, headers);
     if (response.status === 401) {
       // Another call may have renewed it since.
       if (this.token?.value === token) this.token = undefined;
-      response = await this.send(method, path, await this.currentToken(), body);
+      response = await this.send(method, path, await this.currentToken(), body, headers);
     }
     return this.read(response, `${method} ${path}`);
   }
@@ -166,11 +191,12 @@ export class PortClient {
     path: string,
     token: string | undefined,
     body?: JsonObject,
+    headers: Record<string, string> = {},
   ): Promise<OutboundResponse> {
     const request = {
       method,
       url: `${this.credentials.apiUrl}${path}`,
-      headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
+      headers: { ...headers, ...(token !== undefined && { Authorization: `Bearer ${token}` }) },
       ...(body && { body: JSON.stringify(body) }),
     };
     return this.outbound.send(request, CALL_TIMEOUT_MS);
@@ -188,6 +214,20 @@ export class PortClient {
     const message = `Port answered ${response.status} ${code} to ${what}${words}${advice}`;
     throw new PortError(response.status, code, message, { headers: response.headers }, isFinal);
   }
+}
+
+/**
+ * How long to wait before a call is repeated, in ms; undefined to leave that to Temporal, which waits longer.
+ * A log that may have been written is not posted again from here.
+ */
+function waitBeforeRepeating(error: unknown, method: string, attempt: number): number | undefined {
+  const backoffMs = FIRST_WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random());
+  if (error instanceof NotSentError) return error.permanent ? undefined : backoffMs;
+  if (error instanceof AmbiguousError) return method === 'POST' ? undefined : backoffMs;
+  if (!(error instanceof PortError) || (error.status !== 429 && error.status < 500)) return undefined;
+  if (method === 'POST' && ![429, 503].includes(error.status)) return undefined;
+  const askedMs = error.status === 429 ? retryAfterMs(error.response.headers, Date.now()) : undefined;
+  return askedMs !== undefined && askedMs > LONGEST_WAIT_MS ? undefined : Math.max(askedMs ?? 0, backoffMs);
 }
 
 /** A refusal of the request as such; the others pass with better credentials or less load. */

@@ -36,6 +36,8 @@ interface Import {
 
 const FROM = /^(import|export)\s+(type\s)?[^;'"]*?\sfrom\s+['"]([^'"]+)['"]/gm;
 const BARE = /^import\s+['"]([^'"]+)['"]/gm;
+/** A package that is found by its name and loaded by other means. */
+const RESOLVED = /\.resolve\('([^'./][^']*)'\)/g;
 const DYNAMIC = /\b(?:import|require)\(\s*['"]([^'"]+)['"]\s*\)/g;
 
 function sources(room: string): string[] {
@@ -55,6 +57,7 @@ function importsOf(file: string): Import[] {
     ...[...source.matchAll(FROM)].map((m): [string, boolean] => [m[3] as string, m[2] !== undefined]),
     ...[...source.matchAll(BARE)].map((m): [string, boolean] => [m[1] as string, false]),
     ...[...source.matchAll(DYNAMIC)].map((m): [string, boolean] => [m[1] as string, false]),
+    ...[...source.matchAll(RESOLVED)].map((m): [string, boolean] => [m[1] as string, false]),
   ];
   return found.map(([specifier, typeOnly]) => {
     const relative = specifier.startsWith('.');

@@ -5,6 +5,7 @@ import { createActivities } from '../activities/index.js';
 import type { Config } from '../config/config.js';
 import { createOutbound } from '../http/outbound.js';
 import { PortClient } from '../port/client.js';
+import { openMappings } from '../port/mapping/mapping-book.js';
 import type { Logger } from '../telemetry/logger.js';
 import { USER_AGENT } from '../telemetry/version.js';
 import { connectToTemporal } from '../temporal/connection.js';
@@ -30,6 +31,7 @@ export async function runWorker(config: Config, logger: Logger, stop: AbortSigna
     followRedirects: false,
   });
   const portApi = createOutbound({ ...profile, keepAlive: true, followRedirects: false });
+  const mappings = config.mappingFile && (await openMappings(config.mappingFile, config.environment, logger));
   const { connection, namespace, address } = await connectToTemporal(config.environment, logger, stop);
   try {
     const worker = await Worker.create({
@@ -43,6 +45,9 @@ export async function runWorker(config: Config, logger: Logger, stop: AbortSigna
         port: new PortClient(port, portApi),
         plan: { gitlabUrl: calls.gitlabUrl, environment: config.environment },
         clientSecret: port.clientSecret,
+        ...(mappings && { mappings }),
+        ...(config.privateKey && { privateKey: config.privateKey }),
+        sendsUndecrypted: calls.undecryptedInputs === 'send',
         detailedLogging: calls.detailedLogging,
         logger,
       }),
@@ -57,6 +62,7 @@ export async function runWorker(config: Config, logger: Logger, stop: AbortSigna
     logger.info({ address, namespace, taskQueue: config.temporal.taskQueue }, 'worker ready');
     await worker.run();
   } finally {
+    if (mappings) await mappings.close();
     await Promise.all([webhooks.close(), gitlab.close(), portApi.close()]);
     await connection.close();
   }

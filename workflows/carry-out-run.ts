@@ -15,7 +15,13 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
 import type { Outcome } from '../port/outcome.js';
-import { CALL_AGAIN_SIGNAL, FAILURES, type InvokeResult, type RunInput } from './contract.js';
+import {
+  CALL_AGAIN_SIGNAL,
+  type CallPolicy,
+  FAILURES,
+  type InvokeResult,
+  type RunInput,
+} from './contract.js';
 
 export const callAgainSignal = defineSignal(CALL_AGAIN_SIGNAL);
 
@@ -32,12 +38,8 @@ const RETRY_MARGIN_MS = 120_000;
 const UNSENT: string[] = [FAILURES.notSent, FAILURES.rateLimited];
 /** How long a run that was reset waits to be told whether to call again. */
 const CALL_AGAIN_WAIT = '1 hour';
-
-const { reportRun, reportNodeRun } = proxyActivities<Activities>({
-  startToCloseTimeout: '2 minutes',
-  scheduleToCloseTimeout: '7 days',
-  retry: { initialInterval: '1s', maximumInterval: '5 minutes', maximumAttempts: 10_000 },
-});
+/** The few requests of a report take no longer, or have failed by then. */
+const REPORT_TIMEOUT_MS = 60_000;
 
 /** Calls, reports, and ends the workflow as the run ended. */
 export async function carryOutRun(input: RunInput): Promise<RunResult> {
@@ -48,11 +50,21 @@ export async function carryOutRun(input: RunInput): Promise<RunResult> {
 }
 
 /** Nobody waits to hear of a change: its outcome is the workflow's own. */
-async function report({ runId, kind }: RunInput, outcome: Outcome): Promise<void> {
+async function report({ runId, kind, policy }: RunInput, outcome: Outcome): Promise<void> {
   if (kind === 'change') return;
+  const { reportRun, reportNodeRun } = reporting(policy);
   const activity = kind === 'node' ? reportNodeRun : reportRun;
   const summary = `${outcome.status ?? 'handed over'} · ${outcome.headline}`;
   await activity.executeWithOptions({ summary }, [{ runId, outcome }]);
+}
+
+/** What was told already is remembered, so an attempt that died with its worker is made again. */
+function reporting(policy: CallPolicy) {
+  return proxyActivities<Activities>({
+    startToCloseTimeout: REPORT_TIMEOUT_MS + policy.workerLostAfterMs,
+    scheduleToCloseTimeout: '7 days',
+    retry: { initialInterval: '1s', maximumInterval: '5 minutes', maximumAttempts: 10_000 },
+  });
 }
 
 /** The call, and an outcome for every way it can fail. */
@@ -61,16 +73,21 @@ async function invoke(input: RunInput): Promise<Outcome> {
   setHandler(callAgainSignal, () => {
     toldToCallAgain = true;
   });
-  const { runId, firstExecutionRunId } = workflowInfo();
+  const { runId, firstExecutionRunId, startTime } = workflowInfo();
+  // Only a reset gives a workflow of this type a run id that is not its first.
+  const isFirst = runId === firstExecutionRunId;
+  // The activity is scheduled only now, and can't tell how long the run has waited for a worker before.
+  if (isFirst && Date.now() - startTime.getTime() > input.policy.maxWaitMs)
+    return notCalled(input, NO_WORKER);
   try {
-    // Only a reset gives a workflow of this type a run id that is not its first.
-    let result = await invokeOnce(input, runId === firstExecutionRunId);
-    if (result.kind === 'withheld' && (await condition(() => toldToCallAgain, CALL_AGAIN_WAIT))) {
-      result = await invokeOnce(input, true);
-    }
-    return result.kind === 'outcome' ? result.outcome : withheld(input);
+    const result = await invokeOnce(input, isFirst);
+    if (result.kind === 'outcome') return result.outcome;
+    if (!(await condition(() => toldToCallAgain, CALL_AGAIN_WAIT))) return withheld(input);
+    const again = await invokeOnce(input, true);
+    return again.kind === 'outcome' ? again.outcome : withheld(input);
   } catch (error) {
-    return outcomeOf(error, input);
+    // That the target was not called can be said of a first run only.
+    return !isFirst && isCancellation(error) ? withheld(input) : outcomeOf(error, input);
   }
 }
 
@@ -116,9 +133,14 @@ function outcomeOf(error: unknown, input: RunInput): Outcome {
   const last = cause instanceof ApplicationFailure ? `; the last attempt failed: ${cause.message}` : '';
   if (cancelled)
     return failure(input, `cancelled in Temporal between two attempts; nothing was sent${last}`, 'cancelled');
+  return notCalled(input, last || NO_WORKER);
+}
+
+const NO_WORKER = '; no worker took the run. Check that a worker runs, with the same task queue';
+
+function notCalled(input: RunInput, why: string): Outcome {
   const hours = Math.round(input.policy.maxWaitMs / 360_000) / 10;
-  const advice = last || '; no worker took the run. Check that a worker runs, with the same task queue';
-  return failure(input, `nothing was sent within ${hours} h${advice}`, 'not called');
+  return failure(input, `nothing was sent within ${hours} h${why}`, 'not called');
 }
 
 function withheld(input: RunInput): Outcome {

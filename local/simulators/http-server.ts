@@ -40,7 +40,10 @@ export interface JournalEntry extends Omit<SimRequest, 'params'> {
   fault?: Fault['kind'];
 }
 
-/** `respond` and `…Before` faults act before the request has had its effect, `…After` faults once it has. */
+/**
+ * `respond` and `…Before` faults act before the request has had its effect, `…After` faults once it has. What is
+ * held before it goes on when `until` resolves, if whoever asked is still there.
+ */
 export type Fault = {
   /** Which requests it hits; all when left out. */
   method?: string;
@@ -50,6 +53,7 @@ export type Fault = {
 } & (
   | { kind: 'respond' | 'respondAfter'; response: SimResponse }
   | { kind: 'delayBefore' | 'delayAfter'; ms: number }
+  | { kind: 'holdBefore' | 'holdAfter'; until: Promise<unknown> }
   | { kind: 'dropBefore' | 'dropAfter' | 'hang' }
   | { kind: 'truncate'; bytes: number }
   | { kind: 'drip'; chunkBytes: number; everyMs: number }
@@ -111,10 +115,15 @@ export async function startSimulatorServer(options: ServerOptions): Promise<Simu
     if (fault?.kind === 'hang') return;
     if (fault?.kind === 'dropBefore') return void res.destroy();
     if (fault?.kind === 'delayBefore') await delay(fault.ms);
+    if (fault?.kind === 'holdBefore') {
+      await fault.until;
+      if (req.socket.destroyed) return;
+    }
     const handled = fault?.kind === 'respond' ? fault.response : await handle(request);
     const response = fault?.kind === 'respondAfter' ? fault.response : handled;
     if (fault?.kind === 'dropAfter') return void res.destroy();
     if (fault?.kind === 'delayAfter') await delay(fault.ms);
+    if (fault?.kind === 'holdAfter') await fault.until;
     entry.status = response.status;
     await write(res, response, fault);
   }

@@ -48,8 +48,8 @@ export async function startPrivateService(options: PrivateServiceOptions = {}): 
     ...(options.host !== undefined && { host: options.host }),
     ...(options.tls && { tls: options.tls }),
     routes: [
-      any('/ok', () => ({ status: 200, body: { ok: true, received: server.journal.length } })),
-      any('/accepted', () => accepted(server.url, server.journal.length)),
+      any('/ok(?:/[\\w-]+)?', () => ({ status: 200, body: { ok: true, received: server.journal.length } })),
+      any('/accepted(?:/[\\w-]+)?', () => accepted(server.url, server.journal.length)),
       any('/idempotent', idempotent),
       ...ANSWERS,
     ],

@@ -35,7 +35,7 @@ test('credentials that Port refuses end the ingester with advice', async () => {
   expect(said(child)).not.toContain('not-the-secret');
 });
 
-test('an organization without Kafka is told what to ask for', async () => {
+test('an organization without Kafka is told of polling', async () => {
   const port = await startPortSimulator({
     orgId: 'o',
     clientId: 'demo-client',
@@ -43,7 +43,7 @@ test('an organization without Kafka is told what to ask for', async () => {
   });
   const child = await house.agent('ingest', { PORT_API_BASE_URL: port.url }, now);
   expect(await child.exited).toMatchObject({ code: 1 });
-  expect(said(child)).toMatch(/no Kafka credentials.*support.*polling/);
+  expect(said(child)).toMatch(/no Kafka credentials.*STREAMER_NAME=POLLING.*support/);
   await port.close();
 });
 

@@ -36,6 +36,9 @@ const FAILED: Outcome = {
   headline: 'HTTP 404',
 };
 
+/** Port's client makes a call so often before it leaves the rest to Temporal. */
+const ATTEMPTS = 3;
+
 const RUN = /^\/v1\/actions\/runs\/[^/]+$/;
 const LOGS = /\/logs$/;
 const RESPONSE = /\/response$/;
@@ -143,7 +146,7 @@ describe('an attempt after one that failed half-way', () => {
   test('does not repeat the log', async () => {
     const port = await startPort();
     const runId = await port.trigger('gitlab');
-    respond(port, 'PATCH', RUN, answer(500), 1);
+    respond(port, 'PATCH', RUN, answer(500), ATTEMPTS);
     const first = await report(port, runId, FAILED);
     expect(failureOf(first).type).toBe(FAILURES.portUnavailable);
     const { heartbeatDetails } = first;
@@ -151,30 +154,27 @@ describe('an attempt after one that failed half-way', () => {
     expect(second.error).toBeUndefined();
     expect(port.run(runId).logs).toHaveLength(1);
     expect(port.run(runId).status).toBe('FAILURE');
-    expect(port.asked()).toEqual(['POST /logs', 'PATCH /', 'PATCH /']);
+    expect(port.asked().filter((asked) => asked === 'POST /logs')).toHaveLength(1);
   });
 
   test('does not repeat the answer, and still logs', async () => {
     const port = await startPort();
     const runId = await port.trigger('synchronized');
-    respond(port, 'POST', LOGS, answer(503), 1);
+    respond(port, 'POST', LOGS, answer(503), ATTEMPTS);
     const first = await report(port, runId, ANSWERED);
     const { heartbeatDetails } = first;
     const second = await report(port, runId, ANSWERED, { attempt: 2, heartbeatDetails });
     expect(second.error).toBeUndefined();
-    expect(port.asked()).toEqual(['PATCH /response', 'POST /logs', 'POST /logs', 'PATCH /']);
-    expect(port.run(runId).status).toBe('SUCCESS');
+    expect(port.asked().filter((asked) => asked === 'PATCH /response')).toHaveLength(1);
+    expect(port.run(runId)).toMatchObject({ status: 'SUCCESS', logs: [{ message: ANSWERED.log[0] }] });
   });
 
   test('is done when the end had reached Port and its answer was lost', async () => {
     const port = await startPort();
     const runId = await port.trigger('gitlab');
     port.inject({ kind: 'dropAfter', method: 'PATCH', path: RUN, times: 1 });
-    const first = await report(port, runId, FAILED);
-    expect(failureOf(first).type).toBe(FAILURES.portUnavailable);
-    const { heartbeatDetails } = first;
-    const second = await report(port, runId, FAILED, { attempt: 2, heartbeatDetails });
-    expect(second.error).toBeUndefined();
+    const { error } = await report(port, runId, FAILED);
+    expect(error).toBeUndefined();
     expect(port.run(runId).endedTimes).toBe(1);
   });
 });

@@ -31,6 +31,17 @@ describe('what comes of the variables', () => {
         clientSecret: 'client-secret',
         apiUrl: 'https://api.getport.io',
       },
+      source: 'KAFKA',
+      polling: {
+        intervalMs: 10_000,
+        batchSize: 100,
+        visibilityTimeoutMs: 60_000,
+        initialBackoffMs: 1000,
+        backoffFactor: 2,
+        maxBackoffMs: 300_000,
+        jitterFactor: 0.1,
+        maxFailureMs: 3_600_000,
+      },
       kafka: {
         groupId: 'org_1.agent',
         securityProtocol: 'sasl_ssl',
@@ -50,6 +61,7 @@ describe('what comes of the variables', () => {
         gitlabUrl: 'https://gitlab.com',
         gitlabWithoutAgent: 'ignore',
         unmatchedRuns: 'ignore',
+        undecryptedInputs: 'fail',
       },
       temporal: { taskQueue: 'org_1.agent' },
       logLevel: 'info',
@@ -114,6 +126,32 @@ describe('what comes of the variables', () => {
   ];
   test.each(settled)('%s', (_, environment, field, expected) => {
     expect(field(loadConfig({ ...REQUIRED, ...environment }))).toEqual(expected);
+  });
+
+  test.each(['polling', 'POLLING', 'Http', 'https'])(
+    'STREAMER_NAME=%s asks for no consumer group',
+    (name) => {
+      const config = loadConfig({ ...REQUIRED, STREAMER_NAME: name, KAFKA_CONSUMER_GROUP_ID: '' });
+      expect(config.source).toBe('POLLING');
+      expect(config.temporal.taskQueue).toBe('org_1');
+    },
+  );
+
+  test("polling's seconds become ms", () => {
+    const seconds = {
+      POLLING_INTERVAL_SECONDS: '0.5',
+      POLLING_VISIBILITY_TIMEOUT_SECONDS: '90',
+      POLLING_INITIAL_BACKOFF_SECONDS: '3',
+      POLLING_MAX_BACKOFF_SECONDS: '40',
+      POLLING_MAX_FAILURE_DURATION_SECONDS: '50',
+    };
+    expect(loadConfig({ ...REQUIRED, ...seconds }).polling).toMatchObject({
+      intervalMs: 500,
+      visibilityTimeoutMs: 90_000,
+      initialBackoffMs: 3000,
+      maxBackoffMs: 40_000,
+      maxFailureMs: 50_000,
+    });
   });
 
   test('an empty variable counts as not set, required or not', () => {
@@ -183,11 +221,6 @@ describe('mistakes', () => {
 
   test.each([
     [
-      'polling is told not to be there yet, and asks for no consumer group',
-      { ...REQUIRED, STREAMER_NAME: 'polling', KAFKA_CONSUMER_GROUP_ID: '' },
-      "STREAMER_NAME asks for polling, which this version can't do yet; use KAFKA",
-    ],
-    [
       'a local Port needs brokers',
       { ...LOCAL, KAFKA_CONSUMER_BOOTSTRAP_SERVERS: '' },
       'KAFKA_CONSUMER_BOOTSTRAP_SERVERS is missing: with USING_LOCAL_PORT_INSTANCE=true, set it to host:port of your Kafka',
@@ -198,23 +231,24 @@ describe('mistakes', () => {
       'KAFKA_CONSUMER_BOOTSTRAP_SERVERS is missing: with USING_LOCAL_PORT_INSTANCE=true, set it to host:port of your Kafka',
     ],
     [
-      'a mapping file is told not to be read yet',
-      { ...REQUIRED, CONTROL_THE_PAYLOAD_CONFIG_PATH: '/etc/mapping.json' },
-      "CONTROL_THE_PAYLOAD_CONFIG_PATH names a mapping file; this version can't evaluate mappings yet",
+      'a private key that is none',
+      { ...REQUIRED, PORT_AGENT_PRIVATE_KEY: 'planted' },
+      expect.stringMatching(/^PORT_AGENT_PRIVATE_KEY is neither an RSA private key/) as unknown as string,
     ],
   ])('%s', (_, environment, problem) => {
     expect(refusal(environment).problems).toEqual([problem]);
   });
 
-  test('a mapping file in the working directory is told not to be read yet', () => {
+  test('a mapping file is the one configured, else the usual one where it lies', () => {
     const before = process.cwd();
     const directory = mkdtempSync(path.join(tmpdir(), 'mapping-'));
-    writeFileSync(path.join(directory, 'control_the_payload_config.json'), '[]');
     process.chdir(directory);
     try {
-      expect(refusal(REQUIRED).problems).toEqual([
-        "CONTROL_THE_PAYLOAD_CONFIG_PATH is not set, but control_the_payload_config.json lies in the working directory; this version can't evaluate mappings yet",
-      ]);
+      expect(loadConfig(REQUIRED).mappingFile).toBeUndefined();
+      writeFileSync(path.join(directory, 'control_the_payload_config.json'), '[]');
+      expect(loadConfig(REQUIRED).mappingFile).toBe('control_the_payload_config.json');
+      const configured = { ...REQUIRED, CONTROL_THE_PAYLOAD_CONFIG_PATH: '/etc/mapping.json' };
+      expect(loadConfig(configured).mappingFile).toBe('/etc/mapping.json');
     } finally {
       process.chdir(before);
       rmSync(directory, { recursive: true });

@@ -44,8 +44,8 @@ test.each([
 });
 
 test('whatever is named like a secret is marked as one, and has no default', () => {
-  const secrets = names.filter((name) => /SECRET|API_KEY|PASSWORD|TOKEN/.test(name));
-  expect(secrets).toEqual(['PORT_CLIENT_SECRET', 'TEMPORAL_API_KEY']);
+  const secrets = names.filter((name) => /SECRET|API_KEY|PASSWORD|TOKEN|PRIVATE_KEY/.test(name));
+  expect(secrets).toEqual(['PORT_CLIENT_SECRET', 'PORT_AGENT_PRIVATE_KEY', 'TEMPORAL_API_KEY']);
   expect(names.filter((name) => notesOf(name).secret)).toEqual(secrets);
-  expect(secrets.map(defaultOf)).toEqual([undefined, undefined]);
+  expect(secrets.map(defaultOf)).toEqual([undefined, undefined, undefined]);
 });

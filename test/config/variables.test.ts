@@ -163,6 +163,16 @@ const golden: Record<VariableName, Golden> = {
     ['0', '1001', '1.5'],
     'is not a whole number of at least 1 and at most 1000',
   ),
+  POLLING_VISIBILITY_TIMEOUT_SECONDS: number(
+    60,
+    [
+      ['1', 1],
+      ['90.5', 90.5],
+      ['600', 600],
+    ],
+    ['0.9', '601'],
+    'is not a number of at least 1 and at most 600',
+  ),
   POLLING_INITIAL_BACKOFF_SECONDS: seconds(1),
   POLLING_BACKOFF_FACTOR: number(
     2,
@@ -188,6 +198,15 @@ const golden: Record<VariableName, Golden> = {
   POLLING_MAX_FAILURE_DURATION_SECONDS: seconds(3600),
 
   CONTROL_THE_PAYLOAD_CONFIG_PATH: text(),
+  PORT_AGENT_PRIVATE_KEY: text(),
+  UNDECRYPTED_INPUTS: {
+    default: 'fail',
+    accepts: [
+      ['fail', 'fail'],
+      ['SEND', 'send'],
+    ],
+    refuses: { values: ['true'], message: 'is not one of: fail, send' },
+  },
   WEBHOOK_INVOKER_TIMEOUT: number(
     30,
     [

@@ -9,13 +9,14 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-function outbound(options: { followRedirects?: boolean } = {}): Outbound {
+function outbound(options: { followRedirects?: boolean; maxBodyBytes?: number } = {}): Outbound {
   const out = createOutbound({
     tls: { verify: true },
     keepAlive: false,
     followRedirects: options.followRedirects ?? true,
     userAgent: 'test',
     connectTimeoutMs: 10_000,
+    ...(options.maxBodyBytes !== undefined && { maxBodyBytes: options.maxBodyBytes }),
   });
   closers.push(() => out.close());
   return out;
@@ -144,6 +145,15 @@ describe('the answer', () => {
     const response = await outbound().send(post(`${service.url}/big/${MAX_BODY_BYTES + 5}`), 5000);
     expect(response.text).toHaveLength(MAX_BODY_BYTES);
     expect(response.cut).toBe('too long');
+  });
+
+  test('a body is read as far as its profile says', async () => {
+    const service = await startPrivateService();
+    closers.push(() => service.close());
+    const size = MAX_BODY_BYTES + 5;
+    const whole = await outbound({ maxBodyBytes: size }).send(post(`${service.url}/big/${size}`), 5000);
+    expect(whole.text).toHaveLength(size);
+    expect(whole.cut).toBeUndefined();
   });
 
   test('a body that breaks off leaves the status', async () => {

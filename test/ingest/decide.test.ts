@@ -5,7 +5,7 @@ import type { WorkflowStart } from '../../temporal/start-workflow.js';
 import type { RejectInput, RunInput } from '../../workflows/contract.js';
 import { recorded } from '../local/simulators/port-contract.js';
 import { gitlabMessage, signed, webhookMessage } from '../port/messages.js';
-import { fc } from '../support/fuzz.js';
+import { FUZZ_RUNS, fc } from '../support/fuzz.js';
 import { POLICY, recordOf, SETTINGS } from './records.js';
 
 /** What signatures have shown: the names of records with a bad one, and whether one was good. */
@@ -373,7 +373,7 @@ test('any record at all is decided on', () => {
       if (decision.kind === 'start' || decision.kind === 'reject')
         expect(decision.workflow.id).toMatch(/^([A-Za-z0-9][\w-]*|rejected\/org_1\.runs\/3\/5\/\d+)$/);
     }),
-    { numRuns: 1000 },
+    { numRuns: FUZZ_RUNS },
   );
   expect([...kinds].sort()).toEqual(['hold', 'ignore', 'reject', 'start']);
 });

@@ -132,7 +132,7 @@ describe('the token', () => {
     const { client, port, openRun } = await setup();
     const runId = await openRun();
     const path = /access_token/;
-    port.inject({ kind: 'respond', response: { status: 503, body: 'down' }, path, times: 1 });
+    port.inject({ kind: 'respond', response: { status: 503, body: 'down' }, path, times: ATTEMPTS });
     expect((await refusal(client.isOpen(runId))).status).toBe(503);
     await expect(client.isOpen(runId)).resolves.toBe(true);
   });
@@ -338,5 +338,50 @@ describe('refusals', () => {
       }
       heal();
     }
+  });
+});
+
+/** A call is made so often before it is left to Temporal. */
+const ATTEMPTS = 3;
+
+describe('a hiccup', () => {
+  const RUNS = /actions.runs/;
+
+  test.each([
+    ['an error of Port', { kind: 'respond', response: { status: 500 } } as const],
+    [
+      'a limit that passes soon',
+      { kind: 'respond', response: { status: 429, headers: { 'retry-after': '0' } } } as const,
+    ],
+    ['a lost connection', { kind: 'dropBefore' } as const],
+  ])('is smoothed over: %s', async (_, fault) => {
+    const { client, port, openRun } = await setup();
+    const runId = await openRun();
+    port.inject({ ...fault, path: RUNS, times: ATTEMPTS - 1 });
+    await expect(client.isOpen(runId)).resolves.toBe(true);
+  });
+
+  test('that lasts is left to whoever called', async () => {
+    const { client, port, openRun } = await setup();
+    const runId = await openRun();
+    port.inject({ kind: 'respond', response: { status: 500 }, path: RUNS });
+    expect((await refusal(client.isOpen(runId))).status).toBe(500);
+    expect(port.journal.filter(({ path }) => path.includes(runId))).toHaveLength(ATTEMPTS);
+  });
+
+  test('that asks for a long wait is left to whoever called, at once', async () => {
+    const { client, port, openRun } = await setup();
+    const runId = await openRun();
+    port.inject({ kind: 'respond', response: { status: 429, headers: { 'retry-after': '60' } }, path: RUNS });
+    expect((await refusal(client.isOpen(runId))).status).toBe(429);
+    expect(port.journal.filter(({ path }) => path.includes(runId))).toHaveLength(1);
+  });
+
+  test('after which a log may have been written does not write it twice', async () => {
+    const { client, port, openRun } = await setup();
+    const runId = await openRun();
+    port.inject({ kind: 'dropAfter', method: 'POST', path: /logs$/, times: 1 });
+    await expect(client.addLog(runId, 'once')).rejects.toThrow();
+    expect(port.run(runId).logs).toHaveLength(1);
   });
 });

@@ -9,7 +9,7 @@ import {
   runIdOf,
   textAt,
 } from '../../port/message.js';
-import { fc } from '../support/fuzz.js';
+import { FUZZ_RUNS, fc } from '../support/fuzz.js';
 import { webhookMessage } from './messages.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -166,7 +166,7 @@ test('any JSON in any place is read without an error', () => {
       invocationMethodOf(parsed);
       runIdOf(parsed);
     }),
-    { numRuns: 1000 },
+    { numRuns: FUZZ_RUNS },
   );
 });
 
@@ -176,6 +176,6 @@ test('any bytes at all are a message or none', () => {
       const parsed = parseMessage(value);
       expect(parsed === undefined || isObject(parsed)).toBe(true);
     }),
-    { numRuns: 1000 },
+    { numRuns: FUZZ_RUNS },
   );
 });

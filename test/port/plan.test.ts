@@ -6,7 +6,7 @@ import { concludeGitlab } from '../../port/outcome.js';
 import { describeCall, type Plan, planRequest, targetOf } from '../../port/plan.js';
 import { verify } from '../../port/signature.js';
 import { REQUIRED } from '../config/required.js';
-import { fc } from '../support/fuzz.js';
+import { FUZZ_RUNS, fc } from '../support/fuzz.js';
 import { CLIENT_SECRET, gitlabMessage, invocationOf, signed, webhookMessage } from './messages.js';
 
 const TOKEN = { platform_infra: 'glptt-1' };
@@ -314,6 +314,6 @@ test('a message of any JSON is planned, or refused in words', () => {
         expect(new URL(url).pathname).toMatch(/^\/git\/api\/v4\/projects\/[^/]+\/trigger\/pipeline$/);
       return undefined;
     }),
-    { numRuns: 1000 },
+    { numRuns: FUZZ_RUNS },
   );
 });

@@ -47,14 +47,28 @@ export const PROJECT: GitlabProject = {
 
 const CLOSE_TIMEOUT_MS = 30_000;
 
-export async function startHouse(environment: Record<string, string> = {}): Promise<House> {
+export interface HouseOptions {
+  /** Runs wait in Port to be claimed. */
+  polling?: boolean;
+  /** Beside `PROJECT`. */
+  projects?: GitlabProject[];
+  /** Where Temporal keeps its state, so that it can be killed and started again; in memory when left out. */
+  temporalDb?: string;
+}
+
+export async function startHouse(
+  environment: Record<string, string> = {},
+  { projects = [], temporalDb, ...options }: HouseOptions = {},
+): Promise<House> {
   const orgId = `org_${randomBytes(6).toString('hex')}`;
   const topics = ['runs', 'change.log'].map((name) => ({ name: `${orgId}.${name}`, partitions: 3 }));
-  const parts = await startParts({ username: orgId, topics }, {}, () => {});
+  const stored = temporalDb === undefined ? {} : { dbFilename: temporalDb };
+  const parts = await startParts({ username: orgId, topics }, {}, () => {}, stored);
   const world = await startWorld({
     ...parts,
+    ...options,
     orgId,
-    projects: [PROJECT],
+    projects: [PROJECT, ...projects],
     environment: { 'platform_sub-group_infra': 'glptt-infra', ...environment },
   });
   addActions(world.port, actions(world.service.url));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Activities } from '../../activities/index.js';
-import { startTemporal } from '../../local/parts/temporal.js';
+import { type RunningTemporal, startTemporal } from '../../local/parts/temporal.js';
 import type { RunInput } from '../../workflows/contract.js';
 
 export interface TestTemporal {
@@ -13,21 +13,32 @@ export interface TestTemporal {
   stop(): Promise<void>;
 }
 
-export async function startTestTemporal(): Promise<TestTemporal> {
+/** Once in a process, before its first worker. */
+export function quietWorkers(): void {
   Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+}
+
+export async function startTestTemporal(): Promise<TestTemporal> {
+  quietWorkers();
   const server = await startTemporal();
-  const environment = await TestWorkflowEnvironment.createFromExistingServer({
-    address: server.address,
-    namespace: server.namespace,
-  });
+  const { environment, address, stop } = await connectTestTemporal(server);
   return {
     environment,
-    address: server.address,
+    address,
     stop: async () => {
-      await environment.teardown();
+      await stop();
       await server.stop();
     },
   };
+}
+
+/** For workers of a test's own on a server that runs already; `stop` leaves the server alone. */
+export async function connectTestTemporal(
+  server: Pick<RunningTemporal, 'address' | 'namespace'>,
+): Promise<TestTemporal> {
+  const { address, namespace } = server;
+  const environment = await TestWorkflowEnvironment.createFromExistingServer({ address, namespace });
+  return { environment, address, stop: () => environment.teardown() };
 }
 
 /** A worker with the workflows as they are built, and these activities. */

@@ -1,0 +1,298 @@
+/** Filters that loop, grow or crash: an error of that evaluation, and the next one works. */
+
+import { createEvaluator } from '../../../port/mapping/evaluator.js';
+import { type Mapping, readMappings } from '../../../port/mapping/mapping.js';
+import { fc } from '../../support/fuzz.js';
+import { useEvaluator } from './evaluators.js';
+
+const DEADLINE_MS = 400;
+const evaluator = useEvaluator({ threads: 1, deadlineMs: DEADLINE_MS, maxMemoryMb: 48 });
+const MESSAGE = { action: 'deploy', deep: { secret: 'hunter2' } };
+
+async function expectSound(): Promise<void> {
+  const { request, problems } = await evaluator().request({ enabled: true, body: '.action' }, 0, MESSAGE, {});
+  expect({ body: request.body, problems }).toEqual({ body: 'deploy', problems: [] });
+}
+
+async function evaluate(filter: string) {
+  const { request, problems } = await evaluator().request({ enabled: true, body: filter }, 0, MESSAGE, {});
+  await expectSound();
+  return { body: request.body, problems };
+}
+
+const ENDED = new RegExp(
+  `mapping 0, body: jq (was ended after ${DEADLINE_MS} ms|needs more than 48 MB|crashed)`,
+);
+
+test.each([
+  '[range(1e9)]',
+  '"x" * 1e9',
+  '("x" | . * 1e9)',
+  'def f: f; f',
+  'def f: 1 + f; f',
+  'last(repeat(1))',
+  '[repeat(1)]',
+  '[limit(1e9; repeat("x"))] | join("")',
+  'until(false; .)',
+  'last(range(1e12))',
+  'reduce range(1e9) as $i (""; . + "xxxxxxxxxx")',
+  '"a" | [recurse(. + .)]',
+  'reduce range(1e6) as $i (null; [.]) | tojson',
+])('%s ends without harm', async (filter) => {
+  const { body, problems } = await evaluate(filter);
+  expect(body).toBeNull();
+  expect(problems).toMatchObject([{ kind: 'fatal', text: expect.stringMatching(ENDED) }]);
+});
+
+test.each([
+  ['debug', MESSAGE],
+  ['debug("x")', MESSAGE],
+  ['stderr', MESSAGE],
+  ['[inputs]', []],
+  ['input_line_number', 0],
+  ['[limit(0; 1, 2)]', []],
+  ['getpath(["deep", "none", "x"])', null],
+  ['.action | ltrimstr("dep")', 'loy'],
+  ['try error(null) catch "caught"', 'caught'],
+  ['$__loc__ | type', 'object'],
+  ['.action | @sh', "'deploy'"],
+  ['label $out | break $out, 1', null],
+])('%s yields %j', async (filter, expected) => {
+  expect((await evaluate(filter)).body).toEqual(expected);
+});
+
+test.each([
+  ['input', 'input: there is only the one message'],
+  ['inputs', 'yields nothing'],
+  ['halt', 'halt is not possible in a mapping'],
+  ['halt_error', 'halt is not possible in a mapping'],
+  ['"bye" | halt_error(3)', 'halt is not possible in a mapping'],
+  ['error(null)', 'the filter raised an error that is no text'],
+  ['error', 'the filter raised an error that is no text'],
+  ['error({__jq: 0})', 'yields nothing'],
+  ['import "a" as a; .', /no usable jq filter/],
+  ['include "a"; .', /no usable jq filter/],
+  ['module {}; .', /no usable jq filter/],
+  ['@nope', /./],
+  ['("a" * 30000) | test("(a+)+$b")', /the regex gives up|was ended/],
+])('%s is an error of its field', async (filter, text) => {
+  const { body, problems } = await evaluate(filter);
+  expect(body).toBeNull();
+  expect(problems).toHaveLength(1);
+  expect(problems[0]?.text.replace('mapping 0, body: ', '')).toMatch(text);
+});
+
+test('gsub with an empty match ends, one way or the other', async () => {
+  await evaluate('.action | gsub("^"; "-")');
+  await evaluate('.action | [gsub(""; "a")]');
+  await evaluate('.action | gsub("(?=u)|x*"; "-")');
+});
+
+test('beside a bomb the other fields of a mapping have their values, and the bomb is named', async () => {
+  const body = { a: '.action', bomb: 'def f: f; f', c: '.deep.secret' };
+  const { request, problems } = await evaluator().request({ enabled: true, body }, 2, MESSAGE, {});
+  expect(request.body).toEqual({ a: 'deploy', bomb: null, c: 'hunter2' });
+  expect(problems).toEqual([
+    {
+      index: 2,
+      field: 'body.bomb',
+      kind: 'fatal',
+      text: `mapping 2, body.bomb: jq was ended after ${DEADLINE_MS} ms`,
+    },
+  ]);
+});
+
+test('a bomb for `enabled` does not take the message; the next mapping may', async () => {
+  const mappings = [{ enabled: 'def f: f; f' }, { enabled: '.action == "deploy"' }];
+  const { index, problems } = await evaluator().firstMatch(mappings, MESSAGE, {});
+  expect(index).toBe(1);
+  expect(problems).toMatchObject([{ index: 0, field: 'enabled', kind: 'fatal' }]);
+});
+
+test('many bombs in one mapping are not all waited for', async () => {
+  const body = Array.from({ length: 30 }, () => 'def f: f; f');
+  const startedAt = Date.now();
+  const { problems } = await evaluator().request({ enabled: true, body: { body } }, 0, MESSAGE, {});
+  expect(problems).toHaveLength(30);
+  expect(Date.now() - startedAt).toBeLessThan(DEADLINE_MS * 12);
+  await expectSound();
+});
+
+test('values nested deep come through as far as jq goes, and are refused beyond', async () => {
+  const nested = (levels: number) => evaluate(`reduce range(${levels}) as $i (1; [.])`);
+  expect((await nested(100)).problems).toEqual([]);
+  expect((await nested(1000)).problems).toMatchObject([
+    { text: 'mapping 0, body: yields a value that is nested too deep' },
+  ]);
+  const message = `{"a":${'['.repeat(400)}${']'.repeat(400)}}`;
+  const { problems } = await evaluator().request({ enabled: true, url: '.b' }, 0, message, {});
+  expect(problems).toMatchObject([
+    { kind: 'fatal', text: expect.stringContaining('nested deeper than jq reads') },
+  ]);
+  await expectSound();
+});
+
+test('no problem quotes a value of the message or of the environment', async () => {
+  const body = {
+    a: '.deep.secret + 1',
+    b: '.deep.secret | fromjson',
+    c: '.deep.secret.x',
+    d: '.deep | .[.secret].x.y',
+    e: 'env.TOKEN | tonumber',
+    f: '.deep | {(.): 1}',
+    g: 'error("no namespace given")',
+    h: 'error("it is " + env.TOKEN)',
+    i: '.[] as [$x] | $x',
+    j: '.deep.secret | test("(")',
+    k: '.deep.secret | keys',
+    l: '.deep.secret[.deep.secret]',
+  };
+  const { problems } = await evaluator().request({ enabled: true, body }, 0, MESSAGE, { TOKEN: 'tok3n' });
+  const texts = problems.map(({ text }) => text.replace('mapping 0, body.', ''));
+  expect(texts.join('\n')).not.toMatch(/hunter2|tok3n/);
+  expect(texts).toContain('a: string and number cannot be added');
+  expect(texts).toContain('b: not JSON text (Invalid numeric literal at EOF at line 1, column 7)');
+  expect(texts).toContain('c: cannot index string with "x"');
+  expect(texts).toContain('k: string has no keys');
+  expect(texts).toContain('g: no namespace given');
+  expect(texts).toContain('h: jq refused it (its words are left out: they quote values)');
+});
+
+test('what runs beside a bomb on another thread is not held up, and its own deadline starts with it', async () => {
+  const wide = createEvaluator({ threads: 2, deadlineMs: DEADLINE_MS, maxMemoryMb: 48 });
+  const order: string[] = [];
+  const ask = async (name: string, body: string) => {
+    const { request, problems } = await wide.request({ enabled: true, body }, 0, MESSAGE, {});
+    order.push(name);
+    return { body: request.body, problems };
+  };
+  const bomb = ask('bomb', 'def f: f; f');
+  const others = await Promise.all(
+    Array.from({ length: 100 }, (_, i) => ask('other', `.action + "${i % 7}"`)),
+  );
+  await bomb;
+  expect(others.every(({ problems }) => problems.length === 0)).toBe(true);
+  expect(order.at(-1)).toBe('bomb');
+  await wide.close();
+});
+
+test('a closed evaluator answers, too', async () => {
+  const closing = createEvaluator({ threads: 1, deadlineMs: 60_000, maxMemoryMb: 48 });
+  const running = closing.request({ enabled: true, body: 'def f: f; f' }, 0, MESSAGE, {});
+  const waiting = closing.firstMatch([{ enabled: '.x' }], MESSAGE, {});
+  await closing.close();
+  expect((await waiting).problems).toMatchObject([{ kind: 'fatal' }]);
+  expect((await running).problems).toMatchObject([
+    { kind: 'fatal', text: 'mapping 0, body: the agent is shutting down' },
+  ]);
+  const late = await closing.firstMatch([{ enabled: '.a' }], MESSAGE, {});
+  expect(late).toMatchObject({ index: undefined, problems: [{ kind: 'fatal' }] });
+});
+
+describe('mutated mappings', () => {
+  const SEED: Mapping = {
+    enabled: '.action == "deploy"',
+    url: '"https://x.example.com/" + (.action | @uri)',
+    method: '"PUT"',
+    headers: { A: 'env.TOKEN' },
+    body: { a: ['.action', { b: '.deep | to_entries | map({(.key): (.value | tostring)}) | add' }], n: 1 },
+    report: {
+      status: 'if .response.statusCode == 200 then "SUCCESS" else "FAILURE" end',
+      link: '.response.text',
+    },
+  };
+  const text = JSON.stringify([SEED, { enabled: true, body: '. as $x | $x' }]);
+  const piece = fc.constantFrom(
+    ...[
+      '"',
+      '\\"',
+      '(',
+      ')',
+      '[',
+      ']',
+      '{',
+      '}',
+      '|',
+      ',',
+      '.',
+      '..',
+      '//',
+      ' as $x | ',
+      '$ENV',
+      'env',
+      'input',
+      'debug',
+    ],
+    ...[
+      'halt',
+      'error',
+      'range(1e9)',
+      'def f: f; f',
+      'gsub("^"; "-")',
+      '\\n',
+      '#',
+      '\u0000',
+      '\ud800',
+      '1e999',
+      '-',
+      '*',
+    ],
+    ...[
+      'recurse',
+      'limit(3; repeat(1))',
+      'true',
+      'null',
+      '"\\\\(',
+      'label $a |',
+      'break $a',
+      '?',
+      '__f0',
+      '$__in',
+      '[[[[[',
+    ],
+  );
+  /** Where, how much of it is cut out, and what takes its place. */
+  const mutation = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(12), piece);
+  const mutate = (whole: string, [place, length, inserted]: [number, number, string]) => {
+    const at = Math.floor(place * whole.length);
+    return whole.slice(0, at) + inserted + whole.slice(at + length);
+  };
+  const mutatedText = fc
+    .array(mutation, { minLength: 1, maxLength: 3 })
+    .map((mutations) => mutations.reduce(mutate, text));
+  /** Still JSON: only filters differ. */
+  const mutatedFilters = fc.array(fc.option(mutation), { minLength: 12, maxLength: 12 }).map((mutations) => {
+    let next = 0;
+    return JSON.stringify(
+      JSON.parse(text, (_, value) => {
+        const change = typeof value === 'string' ? mutations[next++] : undefined;
+        return change ? mutate(value, change) : value;
+      }),
+    );
+  });
+
+  const runs = Number(process.env['FUZZ_RUNS'] ?? 200);
+
+  test(
+    'never crash, hang or reject, and the next evaluation works',
+    async () => {
+      const quick = createEvaluator({ threads: 2, deadlineMs: 150, maxMemoryMb: 48 });
+      const property = fc.asyncProperty(fc.oneof(mutatedText, mutatedFilters), async (mutated) => {
+        const { mappings } = await readMappings(mutated, 'f.json', quick.compile);
+        await quick.firstMatch(mappings, MESSAGE, { TOKEN: 't' });
+        for (const [index, mapping] of mappings.entries()) {
+          const { request } = await quick.request(mapping, index, MESSAGE, { TOKEN: 't' });
+          JSON.parse(request.bodyText);
+          const response = { statusCode: 200, json: { a: 1 }, text: 'x', headers: {} };
+          await quick.report(mapping, index, { body: MESSAGE, request: {}, response }, {});
+        }
+        const sound = await quick.request({ enabled: true, body: '.action' }, 0, MESSAGE, {});
+        expect(sound.problems.filter(({ kind }) => kind === 'value')).toEqual([]);
+        if (sound.problems.length === 0) expect(sound.request.body).toBe('deploy');
+      });
+      await fc.assert(property, { numRuns: runs, endOnFailure: true });
+      await quick.close();
+    },
+    60_000 + runs * 200,
+  );
+});

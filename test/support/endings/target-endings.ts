@@ -1,0 +1,109 @@
+/** Endings that the target, or the way to it, brings about. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createTestCa } from '../../../local/parts/test-ca.js';
+import { startPrivateService } from '../../../local/simulators/private-service.js';
+import { closedPort, type Driver, type Stage } from './stage.js';
+
+export const targetEndings: Record<string, Driver> = {
+  answered: async (stage) => [
+    await stage.webhook(`${stage.house.service.url}/ok`),
+    await stage.gitlab('synchronized', { synchronized: true }),
+  ],
+
+  'answer-cut': async (stage) => {
+    const { service } = stage.house;
+    service.inject({ kind: 'truncate', path: /^\/text$/, bytes: 2 });
+    return [await stage.webhook(`${service.url}/big/1200000`), await stage.webhook(`${service.url}/text`)];
+  },
+
+  accepted: async (stage) => [
+    await stage.webhook(`${stage.house.service.url}/accepted`, { synchronized: false }),
+  ],
+
+  'webhook-4xx': async (stage) => [
+    await stage.webhook(`${stage.house.service.url}/status/404`),
+    await stage.webhook(`${stage.house.service.url}/status/404`, { synchronized: false }),
+  ],
+  'webhook-5xx': async (stage) => [await stage.webhook(`${stage.house.service.url}/status/503`)],
+  'webhook-429': async (stage) => [
+    await stage.webhook(`${stage.house.service.url}/status/429?retryAfter=600`),
+  ],
+
+  redirect: async (stage) => {
+    const { url } = stage.house.service;
+    const nowhere = encodeURIComponent(`http://127.0.0.1:${await closedPort()}/`);
+    return [await stage.webhook(`${url}/redirect/307?to=${nowhere}`)];
+  },
+
+  'no-url': async (stage) => [await stage.webhook('')],
+  'bad-url': async (stage) => [
+    await stage.webhook('the.target/hook'),
+    await stage.webhook('ftp://the.target/'),
+  ],
+  'bad-method': async (stage) => [
+    await stage.webhook(`${stage.house.service.url}/ok`, { method: 'BREW TEA' }),
+  ],
+  'bad-header': async (stage) => [
+    await stage.webhook(`${stage.house.service.url}/ok`, { headers: { 'X-Team': 'a\nb' } }),
+  ],
+  'own-header': async (stage) => [
+    await stage.webhook(`${stage.house.service.url}/ok`, { headers: { host: 'elsewhere' } }),
+  ],
+
+  'unknown-host': async (stage) => [await stage.webhook('http://no-such-host.invalid/')],
+  refused: async (stage) => [await stage.webhook(`http://127.0.0.1:${await closedPort()}/`)],
+  // A peer that accepts and then says nothing: the handshake of TLS is part of making the connection.
+  'connect-timeout': async (stage) => [await stage.webhook(`https://127.0.0.1:${await rawServer(stage)}/`)],
+  'tls-cut': async (stage) => {
+    const port = await rawServer(stage, (socket) => socket.once('data', () => socket.resetAndDestroy()));
+    return [await stage.webhook(`https://127.0.0.1:${port}/`)];
+  },
+  certificate: async (stage) => {
+    const stranger = createTestCa('a stranger');
+    const here = { commonName: 'here', ipAddresses: ['127.0.0.1'] };
+    const services = await Promise.all([
+      secureService(stage, stranger.issue(here)),
+      secureService(stage, stage.ca.issue({ ...here, notAfter: new Date(Date.now() - 1000) })),
+      secureService(stage, stage.ca.issue({ commonName: 'there', dnsNames: ['there.example'] })),
+    ]);
+    const plain = stage.house.service.url.replace('http:', 'https:');
+    return Promise.all([...services, plain].map((url) => stage.webhook(`${url}/ok`)));
+  },
+
+  'answer-lost': async (stage) => {
+    const { service } = stage.house;
+    service.inject({ kind: 'dropAfter', path: /^\/ok\/dropped$/ });
+    stage.house.gitlab.inject({ kind: 'dropAfter', path: /ends%2Fdropped/ });
+    return Promise.all([stage.webhook(`${service.url}/ok/dropped`), stage.gitlab('dropped')]);
+  },
+  'no-answer': async (stage) => {
+    const { service } = stage.house;
+    service.inject({ kind: 'hang', path: /^\/ok\/silent$/ });
+    return [await stage.webhook(`${service.url}/ok/silent`)];
+  },
+};
+
+async function secureService(stage: Stage, { certPem, keyPem }: { certPem: string; keyPem: string }) {
+  const service = stage.closing(await startPrivateService({ tls: { cert: certPem, key: keyPem } }));
+  stage.targets.push(service);
+  return service.url;
+}
+
+/** A server below HTTP, whose connections are this function's. */
+async function rawServer(stage: Stage, onConnection: (socket: Socket) => void = () => {}): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => {}));
+    onConnection(socket);
+  });
+  stage.closing({
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
