@@ -31,6 +31,6 @@ function patchOf({ status, statusCode, response, externalRunId, link }: Outcome)
     ...(status && { status: 'COMPLETED', result: status === 'SUCCESS' ? 'SUCCESS' : 'FAILED' }),
     ...(answered && { output: { response: { status: statusCode, data: response ?? {} } } }),
     ...(externalRunId && { externalRunId }),
-    ...(link && { links: [link] }),
+    ...(link && { links: [link].flat() }),
   };
 }

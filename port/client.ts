@@ -34,7 +34,7 @@ export interface KafkaCredentials {
 export interface RunPatch {
   status?: 'SUCCESS' | 'FAILURE';
   summary?: string;
-  link?: string;
+  link?: string | string[];
   externalRunId?: string;
 }
 

@@ -12,7 +12,8 @@ export interface Outcome {
   /** Left out: handed over, no status is reported. */
   status?: 'SUCCESS' | 'FAILURE';
   summary?: string;
-  link?: string;
+  /** A mapping may yield several. */
+  link?: string | string[];
   externalRunId?: string;
   /** What a synchronized call answered, for the run's response in Port. */
   response?: Json;

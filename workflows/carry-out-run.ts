@@ -28,8 +28,10 @@ export const callAgainSignal = defineSignal(CALL_AGAIN_SIGNAL);
 /** What the UI shows as the result of a run. */
 export interface RunResult {
   status: 'SUCCESS' | 'HANDED_OVER';
-  link?: string;
+  link?: string | string[];
   externalRunId?: string;
+  /** As in Port: what was called, what it answered, what went wrong on the way. */
+  log: string[];
 }
 
 /** Longer than the longest wait between two attempts, and than clocks differ. */
@@ -171,6 +173,7 @@ function conclude(outcome: Outcome): RunResult {
   }
   return {
     status: outcome.status ?? 'HANDED_OVER',
+    log: outcome.log,
     ...(outcome.link && { link: outcome.link }),
     ...(outcome.externalRunId && { externalRunId: outcome.externalRunId }),
   };

@@ -18,7 +18,7 @@ export function applyReport(outcome: Outcome, report: Partial<Record<ReportField
   }
   // A template such as `.response.json.id | tostring` says "null" where the answer has no id.
   const id = externalRunId === 'null' && failed ? undefined : textOf(externalRunId);
-  const href = textOf(link);
+  const href = linkOf(link);
   const words = textOf(summary);
   return {
     ...outcome,
@@ -32,6 +32,13 @@ export function applyReport(outcome: Outcome, report: Partial<Record<ReportField
 
 function isStatus(value: Json | undefined): value is 'SUCCESS' | 'FAILURE' {
   return value === 'SUCCESS' || value === 'FAILURE';
+}
+
+/** Port takes one link or several. */
+function linkOf(value: Json | undefined): string | string[] | undefined {
+  if (!Array.isArray(value)) return textOf(value);
+  const links = value.flatMap((link) => textOf(link) ?? []);
+  return links.length > 0 ? links : undefined;
 }
 
 /** What Port takes is text; anything else a mapping yields is written out as JSON. */
