@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-/** `temporal-port-agent <worker|ingest|both>`: reads the configuration, runs the process, stops it on a signal. */
+/** `temporal-port-agent <worker|ingest|both|sweep>`: reads the configuration, runs the process, stops it on a signal. */
 import { ConfigurationError, loadConfig } from '../config/config.js';
 import { variablesAsText } from '../config/help.js';
 import { runIngest } from '../ingest/main.js';
+import { runSweep } from '../sweep/main.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { installRuntime } from '../telemetry/temporal-logger.js';
 import { VERSION } from '../telemetry/version.js';
@@ -14,12 +15,13 @@ Commands
   worker   carry out runs: call GitLab and webhooks, report to Port
   ingest   start one Temporal workflow for each run that Port publishes
   both     worker and ingest in one process
+  sweep    end the runs that Temporal no longer works on and Port still holds open; then stop
 
 Options
   --help      this text, with every environment variable
   --version   the version`;
 
-const ROLES = { worker: [runWorker], ingest: [runIngest], both: [runWorker, runIngest] };
+const ROLES = { worker: [runWorker], ingest: [runIngest], both: [runWorker, runIngest], sweep: [runSweep] };
 
 async function main(argument: string | undefined): Promise<number> {
   if (argument === '--version') return say(VERSION);

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from './parts/child.js';
 
-export type Role = 'worker' | 'ingest' | 'both';
+export type Role = 'worker' | 'ingest' | 'both' | 'sweep';
 
 const COMMAND = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const COMMAND_BESIDE_THE_BUILD = fileURLToPath(new URL('../cli/main.js', import.meta.url));
@@ -10,6 +10,7 @@ const READY: Record<Role, RegExp> = {
   worker: /"msg":"worker ready"/,
   ingest: /"msg":"ingester ready"/,
   both: /"msg":"ingester ready"/,
+  sweep: /"msg":"swept"/,
 };
 
 export interface AgentOptions {
