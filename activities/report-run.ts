@@ -1,6 +1,7 @@
 /**
  * Tells Port what came of a run. Done is what Port confirms.
  */
+import { activityInfo } from '@temporalio/activity';
 import { type PortClient, PortError, type RunPatch } from '../port/client.js';
 import type { Outcome } from '../port/outcome.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -30,10 +31,16 @@ async function report({ runId, outcome }: ReportInput, port: PortClient): Promis
   }
   const accepted = refused ? withoutResponse : outcome;
   // The log goes before the end: Port takes none after it.
-  refused = await refusalOf(once('log', () => unlessEnded(port.addLog(runId, log.join('\n')))));
+  refused = await refusalOf(once('log', () => unlessEnded(addLogOnce(runId, log.join('\n'), port))));
   const patch = patchOf(outcome);
   if (Object.keys(patch).length > 0) await applyPatch(runId, patch, accepted, port);
   else if (refused) throw refused;
+}
+
+/** An attempt before this one may have posted the log, and died before it could say so: then Port is asked. */
+async function addLogOnce(runId: string, message: string, port: PortClient): Promise<void> {
+  if (activityInfo().attempt > 1 && (await port.hasLog(runId, message))) return;
+  await port.addLog(runId, message);
 }
 
 function patchOf({ status, summary, link, externalRunId }: Outcome): RunPatch {

@@ -84,6 +84,14 @@ export class PortClient {
     await this.call('POST', `/v1/actions/runs/${encodeURIComponent(runId)}/logs`, body);
   }
 
+  /** Whether a run's log holds this message already. */
+  async hasLog(runId: string, message: string): Promise<boolean> {
+    const answer = await this.call('GET', `/v1/actions/runs/${encodeURIComponent(runId)}/logs?limit=50`);
+    // The name of the list is not documented.
+    const lists = Object.values(isObject(answer) ? answer : {}).filter(Array.isArray);
+    return lists.flat().some((log) => textAt(log, 'message') === message);
+  }
+
   /** Hands over what a synchronized run's target answered. */
   async sendResponse(runId: string, response: Json): Promise<void> {
     await this.call('PATCH', `/v1/actions/runs/${encodeURIComponent(runId)}/response`, { response });

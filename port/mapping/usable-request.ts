@@ -86,10 +86,15 @@ function queryOf(value: Json, refuse: Refuse): string {
     for (const one of Array.isArray(inner) ? inner : [inner]) {
       if (typeof one === 'object' && one !== null)
         refuse(`query.${name}`, `must be text, not ${kindOf(one)}`);
-      else if (one !== null) parameters.append(name, String(one));
+      else if (one !== null) parameters.append(name, pythonText(one));
     }
   }
-  return parameters.toString();
+  return parameters.toString().replaceAll('*', '%2A').replaceAll('%7E', '~');
+}
+
+/** Python writes its booleans with a capital, and so they have always reached the targets. */
+function pythonText(value: string | number | boolean): string {
+  return typeof value === 'boolean' ? (value ? 'True' : 'False') : String(value);
 }
 
 /** Before a fragment, after what the address asks already. */

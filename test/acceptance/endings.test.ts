@@ -23,8 +23,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'endings-'));
   stage = await Stage.open(PROJECTS, folder);
   for (const [id, drive] of Object.entries(sideBySide)) begin(id, drive(stage));
-  const others = Promise.allSettled(endings.values());
-  for (const [id, drive] of Object.entries(lastEndings)) begin(id, drivenAfter(others, drive));
+  for (const [id, drive] of Object.entries(lastEndings)) begin(id, drivenAfter([...endings.values()], drive));
 });
 afterAll(async () => {
   await stage?.close();
@@ -37,8 +36,8 @@ function begin(id: string, ending: Promise<Ending[]>): void {
   endings.set(id, ending);
 }
 
-async function drivenAfter(others: Promise<unknown>, drive: Driver): Promise<Ending[]> {
-  await others;
+async function drivenAfter(others: Promise<unknown>[], drive: Driver): Promise<Ending[]> {
+  await Promise.allSettled(others);
   return drive(stage);
 }
 

@@ -81,3 +81,13 @@ test('all reasons come together', () => {
   const found = usable({ url: null, method: 1, headers: { Host: 'a', A: [] } });
   expect('problems' in found && found.problems).toHaveLength(4);
 });
+
+test('a query is written as Python writes it', () => {
+  const found = usable({
+    url: 'https://h/p',
+    query: { yes: true, no: false, n: 1, s: 'a b*~é', list: ['x', 'y'], none: null },
+  });
+  expect(found).toMatchObject({
+    request: { url: 'https://h/p?yes=True&no=False&n=1&s=a+b%2A~%C3%A9&list=x&list=y' },
+  });
+});

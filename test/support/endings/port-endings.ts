@@ -66,7 +66,7 @@ export const portEndings: Record<string, Driver> = {
   },
 };
 
-/** To be made happen when all others have: everybody's Port is away. */
+/** To be made happen when all others have, one after the other: what they do is done to everybody. */
 export const lastEndings: Record<string, Driver> = {
   'port-away': async (stage) => {
     const { run, letGo } = await stage.calling();
@@ -74,6 +74,17 @@ export const lastEndings: Record<string, Driver> = {
     letGo();
     await until('the report was tried twice', async () => (await stage.house.attemptOf(run.id)) >= 2);
     await stage.house.port.listen();
+    return [await stage.closed(run)];
+  },
+  swept: async (stage) => {
+    const { client } = stage.house;
+    const { run, letGo } = await stage.calling();
+    await client.workflow.getHandle(run.id).terminate('by a person');
+    letGo();
+    const query = `WorkflowId = "${run.id}" AND ExecutionStatus = "Terminated"`;
+    await until('Temporal lists it', async () => (await client.workflow.count(query)).count === 1);
+    const sweep = await stage.house.agent('sweep', {}, { waitUntilReady: false });
+    expect(await sweep.exited).toMatchObject({ code: 0 });
     return [await stage.closed(run)];
   },
 };
