@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gitlabEndings, PROJECTS } from '../support/endings/gitlab-endings.js';
+import { mappingEndings } from '../support/endings/mapping-endings.js';
 import { lastEndings, portEndings } from '../support/endings/port-endings.js';
 import { type Driver, type Ending, Stage } from '../support/endings/stage.js';
 import { type EndingRow, endingRows } from '../support/endings/table.js';
@@ -10,7 +11,13 @@ import { targetEndings } from '../support/endings/target-endings.js';
 import { temporalEndings } from '../support/endings/temporal-endings.js';
 import { quietWorkers } from '../support/temporal.js';
 
-const sideBySide = { ...targetEndings, ...gitlabEndings, ...temporalEndings, ...portEndings };
+const sideBySide = {
+  ...targetEndings,
+  ...gitlabEndings,
+  ...temporalEndings,
+  ...portEndings,
+  ...mappingEndings,
+};
 const drivers: Record<string, Driver> = { ...sideBySide, ...lastEndings };
 const rows = endingRows();
 
