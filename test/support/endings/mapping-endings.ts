@@ -53,7 +53,9 @@ async function open(stage: Stage): Promise<House> {
 }
 
 async function ending(house: House, action: string): Promise<Ending> {
-  const { runId, workflow } = await house.carryOut(action, { properties: { password: Buffer.alloc(48).toString('base64') } });
+  const { runId, workflow } = await house.carryOut(action, {
+    properties: { password: Buffer.alloc(48).toString('base64') },
+  });
   const { status, summary } = house.port.run(runId);
   return { status, summary, calls: house.service.calls(runId).length, workflow: workflow.status.name };
 }
