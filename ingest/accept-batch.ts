@@ -69,25 +69,26 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
     return { retryAfterMs };
   }
 
+  /** A record that can't be decided on is a mistake of ours: it is held, not lost and not skipped. */
   async function decideAndRemember(record: SourceRecord): Promise<Decision> {
-    const decision = await decideOrHold(record);
+    try {
+      const match = await options.matchMapping?.(record);
+      // Decided and remembered in one go: another partition's record must not be judged in between.
+      const decision = decide(record, { ...options.decision, signatures }, match);
+      remember(decision, record);
+      return decision;
+    } catch (error) {
+      return { kind: 'hold', reason: `${recordName(record)} can't be decided on: ${messageOf(error)}` };
+    }
+  }
+
+  function remember(decision: Decision, record: SourceRecord): void {
     const signature = signatureOf(decision);
     if (signature === 'good') {
       signatures.anyGood = true;
       signatures.bad.clear();
     } else if (signature === 'bad' && !signatures.anyGood) {
       signatures.bad.add(recordName(record));
-    }
-    return decision;
-  }
-
-  /** A record that can't be decided on is a mistake of ours: it is held, not lost and not skipped. */
-  async function decideOrHold(record: SourceRecord): Promise<Decision> {
-    try {
-      const match = await options.matchMapping?.(record);
-      return decide(record, { ...options.decision, signatures }, match);
-    } catch (error) {
-      return { kind: 'hold', reason: `${recordName(record)} can't be decided on: ${messageOf(error)}` };
     }
   }
 

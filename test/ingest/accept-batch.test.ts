@@ -368,3 +368,10 @@ describe('the log', () => {
     expect(level('org_1.runs/3/2')).toBe(40);
   });
 });
+
+test('bad signatures on several partitions at once are counted one by one: the third holds', async () => {
+  const { accept, started } = setup();
+  const verdicts = await Promise.all([1, 2, 3, 4].map((offset) => accept([forged(offset)])));
+  expect(started).toHaveLength(2);
+  expect(verdicts.filter(({ verdict }) => verdict.retryAfterMs !== undefined)).toHaveLength(2);
+});
