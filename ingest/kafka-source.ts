@@ -24,7 +24,7 @@ export interface KafkaSourceOptions {
   logger: Logger;
 }
 
-const HEARTBEAT_CHECK_MS = 1000;
+const LONGEST_CHECK_MS = 1000;
 const FIRST_REBUILD_MS = 1000;
 const LONGEST_REBUILD_MS = 60_000;
 /** A consumer that lasted so long was sound: the next wait starts small again. */
@@ -146,7 +146,7 @@ export class KafkaSource implements RecordSource {
     const abort = new AbortController();
     this.aborts.add(abort);
     if (this.stopping.signal.aborted) abort.abort();
-    const progress = new Progress(payload, abort);
+    const progress = new Progress(payload, abort, checkEveryMs(this.options.settings.sessionTimeoutMs));
     try {
       const verdict = await handle(
         { topic, partition, records },
@@ -168,6 +168,11 @@ export class KafkaSource implements RecordSource {
   }
 }
 
+/** A third of the session, so that one late beat does not end it. */
+function checkEveryMs(sessionTimeoutMs: number): number {
+  return Math.min(LONGEST_CHECK_MS, Math.floor(sessionTimeoutMs / 3));
+}
+
 /** Keeps the membership alive while a batch is worked on, and commits how far it has come. */
 class Progress {
   private accepted: bigint | undefined;
@@ -179,10 +184,11 @@ class Progress {
   constructor(
     private readonly payload: EachBatchPayload,
     private readonly abort: AbortController,
+    everyMs: number,
   ) {
     this.timer = setInterval(() => {
       this.beating = this.beating.then(() => this.beat());
-    }, HEARTBEAT_CHECK_MS);
+    }, everyMs);
   }
 
   accept(offset: bigint): void {

@@ -143,19 +143,23 @@ test('a held partition keeps its membership', async () => {
 });
 
 test('a batch that takes longer than the session keeps its membership, and commits on the way', async () => {
-  const { run, topic, groupId, log } = await createSource({ sessionTimeoutMs: 2000 });
+  const sessionTimeoutMs = 1000;
+  const { run, topic, groupId, log } = await createSource({ sessionTimeoutMs });
   let finish = () => {};
+  let startedAt = Number.POSITIVE_INFINITY;
   await publish(topic, ['a', 'b']);
-  run(async (batch, { onAccepted }) => {
+  run(async (batch, { onAccepted, signal }) => {
+    startedAt = Math.min(startedAt, Date.now());
     onAccepted(batch.records[0]?.offset ?? 0n);
     await new Promise<void>((resolve) => {
       finish = resolve;
-      setTimeout(resolve, 5000);
+      signal.addEventListener('abort', () => resolve(), { once: true });
     });
     for (const record of batch.records) onAccepted(record.offset);
     return {};
   });
   await until('the first is committed', async () => (await committed(groupId, topic)) === '1');
+  await until('the session would have ended', () => Date.now() - startedAt > 2.5 * sessionTimeoutMs);
   finish();
   await until('the second is committed', async () => (await committed(groupId, topic)) === '2');
   expect(log().match(/ingester ready/g)).toHaveLength(1);
