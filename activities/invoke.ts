@@ -86,13 +86,16 @@ async function send(
 
 /** What Port and the history are told holds no secret; the answer that others build on loses only what is known. */
 function untold(outcome: Outcome, secrets: string[]): Outcome {
-  const { response, summary, link } = outcome;
+  const { response, summary, link, externalRunId } = outcome;
   return {
     ...outcome,
     log: redact(outcome.log, secrets),
     headline: redact(outcome.headline, secrets),
     ...(summary !== undefined && { summary: redact(summary, secrets) }),
     ...(link !== undefined && { link: redact(link, secrets, { only: 'known' }) }),
+    ...(externalRunId !== undefined && {
+      externalRunId: redact(externalRunId, secrets, { only: 'known' }),
+    }),
     ...(response !== undefined && { response: redact(response, secrets, { only: 'known' }) }),
   };
 }

@@ -20,7 +20,7 @@ import { findTriggerToken } from './trigger-token.js';
 
 export type Plan =
   /** `secret` is in the request, and must not come back in anything that is told. */
-  { request: OutboundRequest; detail: string; secret?: string } | { problem: string };
+  { request: OutboundRequest; secret?: string } | { problem: string };
 
 export interface PlanContext {
   gitlabUrl: string;
@@ -81,7 +81,6 @@ function planGitlab(message: JsonObject, invocation: InvocationMethod, context: 
       headers: {},
       body: JSON.stringify(body),
     },
-    detail: `ref ${ref}, ${countOf(Object.keys(variables).length, 'variable')}`,
     secret: token.token,
   };
 }
@@ -106,7 +105,6 @@ function planWebhook(message: JsonObject, invocation: InvocationMethod): Plan {
       headers: headers.headers,
       body: JSON.stringify(message),
     },
-    detail: '',
   };
 }
 
@@ -136,8 +134,4 @@ function encodePath(path: string): string {
     /[!'()*]/g,
     (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
   );
-}
-
-function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -36,6 +36,12 @@ function mappings(serviceUrl: string): object[] {
       enabled: action('secret_input'),
       url: `"${serviceUrl}/echo"`,
       body: { password: '.payload.properties.password' },
+      // Every way in which a mapping could tell the plaintext on.
+      report: {
+        link: '"https://x/" + .request.body.password',
+        summary: '.request.body.password',
+        externalRunId: '.request.body.password',
+      },
       fieldsToDecryptPaths: ['payload.properties.password'],
     },
     { enabled: '.payload.action.identifier == "sync"', url: '.payload.action.invocationMethod.url' },
