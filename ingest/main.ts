@@ -1,8 +1,7 @@
 /** The ingester process: every run that Port hands out becomes one workflow, and is let go of once Temporal has it. */
 import type { Config } from '../config/config.js';
-import { createOutbound } from '../http/outbound.js';
-import { PortClient } from '../port/client.js';
 import { openMappings } from '../port/mapping/mapping-book.js';
+import { openPortClient } from '../port/open-client.js';
 import type { Logger } from '../telemetry/logger.js';
 import { USER_AGENT } from '../telemetry/version.js';
 import { connectToTemporal } from '../temporal/connection.js';
@@ -16,17 +15,9 @@ const LONGEST_CLAIM_BYTES = 32 * 1024 * 1024;
 
 export async function runIngest(config: Config, logger: Logger, stop: AbortSignal): Promise<void> {
   const { calls, port } = config;
-  const portApi = createOutbound({
-    tls: { verify: true },
-    keepAlive: true,
-    followRedirects: false,
-    userAgent: USER_AGENT,
-    connectTimeoutMs: 15_000,
-    maxBodyBytes: LONGEST_CLAIM_BYTES,
-  });
-  const client = new PortClient(port, portApi);
+  const portApi = openPortClient(port, USER_AGENT, { maxBodyBytes: LONGEST_CLAIM_BYTES });
   // Made first, so that credentials which Port refuses are told at once.
-  const source = await createSource(config, client, logger, stop);
+  const source = await createSource(config, portApi.client, logger, stop);
   const mappings = config.mappingFile && (await openMappings(config.mappingFile, config.environment, logger));
   const target = await connectToTemporal(config.environment, logger, stop);
   try {

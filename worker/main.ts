@@ -4,8 +4,8 @@ import { Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import type { Config } from '../config/config.js';
 import { createOutbound } from '../http/outbound.js';
-import { PortClient } from '../port/client.js';
 import { openMappings } from '../port/mapping/mapping-book.js';
+import { openPortClient } from '../port/open-client.js';
 import type { Logger } from '../telemetry/logger.js';
 import { USER_AGENT } from '../telemetry/version.js';
 import { connectToTemporal } from '../temporal/connection.js';
@@ -30,7 +30,7 @@ export async function runWorker(config: Config, logger: Logger, stop: AbortSigna
     keepAlive: false,
     followRedirects: false,
   });
-  const portApi = createOutbound({ ...profile, keepAlive: true, followRedirects: false });
+  const portApi = openPortClient(port, USER_AGENT);
   const mappings = config.mappingFile && (await openMappings(config.mappingFile, config.environment, logger));
   const { connection, namespace, address } = await connectToTemporal(config.environment, logger, stop);
   try {
@@ -42,7 +42,7 @@ export async function runWorker(config: Config, logger: Logger, stop: AbortSigna
       activities: createActivities({
         gitlab,
         webhooks,
-        port: new PortClient(port, portApi),
+        port: portApi.client,
         plan: { gitlabUrl: calls.gitlabUrl, environment: config.environment },
         clientSecret: port.clientSecret,
         ...(mappings && { mappings }),
