@@ -6,7 +6,8 @@
 import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { AmbiguousError, BadRequestError, NotSentError } from '../http/errors.js';
-import type { Outbound, OutboundResponse } from '../http/outbound.js';
+import type { Outbound } from '../http/outbound.js';
+import type { OutboundResponse } from '../http/read-response.js';
 import type { OutboundRequest } from '../http/redirect.js';
 import { type InvocationMethod, invocationMethodOf } from '../port/message.js';
 import { failed, isPipelineRateLimit, type Outcome } from '../port/outcome.js';
@@ -28,6 +29,8 @@ export interface InvokeDependencies extends PrepareDependencies {
 /** GitLab counts pipelines by the minute; the jitter keeps many waiting runs from coming back together. */
 const PIPELINE_LIMIT_WAIT_MS = 60_000;
 const PIPELINE_LIMIT_JITTER_MS = 30_000;
+/** An attempt that the window allowed begins so long after it at the latest. */
+const LAST_WAIT_MS = 120_000;
 /** When a target says 429 and not for how long. */
 const DEFAULT_RATE_LIMIT_WAIT_MS = 30_000;
 /** `Retry-After: 0` must not become a loop without a pause. */
@@ -36,23 +39,31 @@ const MIN_RATE_LIMIT_WAIT_MS = 1000;
 export function createInvoke(deps: InvokeDependencies) {
   return async function invoke(input: InvokeInput): Promise<InvokeResult> {
     if (!input.mayCall) return { kind: 'withheld' };
-    const outcome = isTooLate(input) ? tooLate(input) : await call(input, deps);
+    const outcome = whyTooLate(input) ?? (await call(input, deps));
     deps.logger.info({ runId: input.runId, call: input.call, outcome: outcome.headline }, 'called');
     return { kind: 'outcome', outcome };
   };
 }
 
 /** A run that waited too long is not called any more: whoever asked for it has long moved on. */
-function isTooLate(input: InvokeInput): boolean {
-  return Date.now() - activityInfo().scheduledTimestampMs > input.policy.maxWaitMs;
-}
-
-function tooLate(input: InvokeInput): Outcome {
-  const attemptsBefore = activityInfo().attempt - 1;
-  const reason =
-    attemptsBefore === 0 ? 'since no worker was there to do it' : `in ${attemptsBefore} attempts`;
-  const waited = minutes(input.policy.maxWaitMs);
-  return failed(input.call, `nothing was sent within ${waited}, ${reason}; run the action again`);
+function whyTooLate({ call, policy }: InvokeInput): Outcome | undefined {
+  const { attempt, scheduledTimestampMs } = activityInfo();
+  const waitedMs = Date.now() - scheduledTimestampMs;
+  // Attempts that died with their worker come back whatever they cost: the window ends that, too.
+  if (
+    policy.retryAmbiguous &&
+    attempt > 1 &&
+    waitedMs > policy.retryWindowMs + policy.callTimeoutMs + LAST_WAIT_MS
+  ) {
+    const why = `no answer came in ${attempt - 1} attempts within ${minutes(waitedMs)}; the target may have been reached`;
+    return failed(call, why, 'no answer');
+  }
+  if (waitedMs <= policy.maxWaitMs) return undefined;
+  const reason = attempt === 1 ? 'since no worker was there to do it' : `in ${attempt - 1} attempts`;
+  return failed(
+    call,
+    `nothing was sent within ${minutes(policy.maxWaitMs)}, ${reason}; run the action again`,
+  );
 }
 
 async function call(input: InvokeInput, deps: InvokeDependencies): Promise<Outcome> {
@@ -139,15 +150,20 @@ function waitFor(response: OutboundResponse, input: InvokeInput): void {
 /** The outcome of a call that got no answer. Throws what Temporal is to try again. */
 function outcomeOf(error: unknown, input: InvokeInput): Outcome {
   if (error instanceof BadRequestError) return failed(input.call, error.message);
-  if (error instanceof AmbiguousError) {
-    const why = `${error.message}; the target may have been reached. It was not called again: look at the target before running the action again`;
-    return failed(input.call, why, 'no answer');
-  }
+  if (error instanceof AmbiguousError) return unanswered(error, input);
   if (!(error instanceof NotSentError)) return unforeseen(error, input);
   if (!error.permanent) {
     retryWithin(input.policy.retryWindowMs, { type: FAILURES.notSent, message: error.message });
   }
   return failed(input.call, `${error.message}${error.permanent ? '' : `; ${tried()}`}`);
+}
+
+/** The request was written and no status came back: only a receiver that knows the key may get it again. */
+function unanswered({ message }: AmbiguousError, { call, policy }: InvokeInput): Outcome {
+  if (policy.retryAmbiguous) retryWithin(policy.retryWindowMs, { type: FAILURES.ambiguous, message });
+  const repeated = policy.retryAmbiguous ? `It was ${tried()}` : 'It was not called again';
+  const why = `${message}; the target may have been reached. ${repeated}: look at the target before running the action again`;
+  return failed(call, why, 'no answer');
 }
 
 /** A fault of ours in the middle of a call is no reason to make the call twice, as Temporal would. */

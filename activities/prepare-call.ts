@@ -3,7 +3,7 @@
  * behaviour where there is no mapping file; and from the target's answer to the outcome.
  */
 import type { KeyObject } from 'node:crypto';
-import type { OutboundResponse } from '../http/outbound.js';
+import type { OutboundResponse } from '../http/read-response.js';
 import type { OutboundRequest } from '../http/redirect.js';
 import { applyReport } from '../port/mapping/apply-report.js';
 import type { MappingProblem } from '../port/mapping/evaluator.js';

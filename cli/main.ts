@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /** `temporal-port-agent <worker|ingest|both|sweep>`: reads the configuration, runs the process, stops it on a signal. */
-import { ConfigurationError, loadConfig } from '../config/config.js';
+import { type Config, ConfigurationError, loadConfig } from '../config/config.js';
 import { variablesAsText } from '../config/help.js';
 import { runIngest } from '../ingest/main.js';
 import { runSweep } from '../sweep/main.js';
+import { Health } from '../telemetry/health.js';
+import { type HealthServer, startHealthServer } from '../telemetry/health-server.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { installRuntime } from '../telemetry/temporal-logger.js';
 import { VERSION } from '../telemetry/version.js';
@@ -43,14 +45,35 @@ async function runRole(role: keyof typeof ROLES): Promise<number> {
   installRuntime(logger);
   const stop = stopOnSignal(logger);
   logger.info({ version: VERSION, node: process.version }, 'starting');
+  for (const notice of config.notices) logger.info(notice);
+  const health = new Health();
+  const itself = health.part('process', 'starting');
+  stop.signal.addEventListener('abort', () => itself.down('shutting down: what is under way is finished'));
+  const healthServer = role === 'sweep' ? undefined : await serveHealth(health, config, logger);
   // When one half ends, for whatever reason, the other is stopped as well, in good order.
-  const halves = ROLES[role].map((run) => run(config, logger, stop.signal).finally(() => stop.abort()));
+  const halves = ROLES[role].map((run) =>
+    run(config, logger, stop.signal, health).finally(() => stop.abort()),
+  );
+  itself.up();
   const failures = (await Promise.allSettled(halves))
     .flatMap((half) => (half.status === 'rejected' ? [half.reason as Error] : []))
     .filter((error) => error.name !== 'AbortError');
   for (const error of failures) logger.fatal(error.message);
+  await healthServer?.close();
   logger.info('stopped');
   return failures.length === 0 ? 0 : 1;
+}
+
+/** Answers probes until everything has stopped, where a port is configured for it. */
+async function serveHealth(
+  health: Health,
+  config: Config,
+  logger: Logger,
+): Promise<HealthServer | undefined> {
+  if (config.healthPort === undefined) return undefined;
+  const server = await startHealthServer(health, config.healthPort);
+  logger.info({ port: server.port }, 'health is served: /livez and /readyz');
+  return server;
 }
 
 /** The first signal stops in good order, the second at once. */

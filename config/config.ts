@@ -3,7 +3,10 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import type { NetworkSettings } from '../http/network.js';
+import { settleNetwork } from './network.js';
 import { type PrivateKey, readPrivateKey } from './private-key.js';
+import { readTemporalProxy, type TemporalProxy } from './temporal-proxy.js';
 import { notesOf, type VariableName, type Variables, variables, WITHOUT_EFFECT } from './variables.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -38,6 +41,7 @@ export interface Config {
     timeoutMs: number;
     verifyTls: boolean;
     retryWindowMs: number;
+    retryAmbiguous: boolean;
     maxWaitMs: number;
     workerLostAfterMs: number;
     detailedLogging: boolean;
@@ -50,12 +54,17 @@ export interface Config {
   mappingFile?: string;
   /** For inputs that are encrypted on the client side. */
   privateKey?: KeyObject;
-  temporal: { taskQueue: string; uiUrl?: string };
+  network: NetworkSettings;
+  temporal: { taskQueue: string; uiUrl?: string; proxy?: TemporalProxy };
   logLevel: Variables['LOG_LEVEL'];
+  /** Left out: health is not served. 0: a free port. */
+  healthPort?: number;
   concurrentStarts: number;
   concurrentCalls: number;
   /** The whole environment at start: trigger tokens and `TEMPORAL_*` are looked up in it. */
   environment: Environment;
+  /** How calls leave this network, as settled: for the log, without secrets. */
+  notices: string[];
   /** Things that work, yet are probably not what was meant. */
   warnings: string[];
 }
@@ -69,7 +78,6 @@ export class ConfigurationError extends Error {
   }
 }
 
-const PROXY_VARIABLE = /^(https?|all)_proxy$/i;
 const DEFAULT_MAPPING_FILE = 'control_the_payload_config.json';
 
 /**
@@ -80,23 +88,29 @@ const DEFAULT_MAPPING_FILE = 'control_the_payload_config.json';
 export function loadConfig(environment: Environment): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()));
   const parsed = variables.safeParse(given);
-  if (!parsed.success) {
-    // Rules that span variables are checked as well, on what could be read, so that no mistake waits for its turn.
-    throw new ConfigurationError([
-      ...parsed.error.issues.map((i) => problem(i.path[0] as VariableName, i, given)),
-      ...mistakes(given),
-    ]);
-  }
-  const problems = mistakes(given);
-  if (problems.length > 0) throw new ConfigurationError(problems);
-  return settle(parsed.data, environment, given);
+  const { network, ...found } = settleNetwork(environment);
+  // Rules that span variables are checked as well, on what could be read, so that no mistake waits for its turn.
+  const problems = [
+    ...(parsed.error?.issues ?? []).map((i) => problem(i.path[0] as VariableName, i, given)),
+    ...mistakes(given),
+    ...found.problems,
+  ];
+  if (!parsed.success || !network || problems.length > 0) throw new ConfigurationError(problems);
+  const config = settle(parsed.data, environment, given, network);
+  return { ...config, notices: found.notices, warnings: [...config.warnings, ...found.warnings] };
 }
 
-function settle(values: Variables, environment: Environment, given: Environment): Config {
+function settle(
+  values: Variables,
+  environment: Environment,
+  given: Environment,
+  network: NetworkSettings,
+): Omit<Config, 'notices'> {
   const local = values.USING_LOCAL_PORT_INSTANCE;
   const groupId = values.KAFKA_CONSUMER_GROUP_ID ?? values.PORT_ORG_ID;
   const mappingFile = mappingFileOf(values);
   const privateKey = readKey(given);
+  const proxy = readTemporalProxy(given);
   return {
     port: {
       orgId: values.PORT_ORG_ID,
@@ -131,6 +145,7 @@ function settle(values: Variables, environment: Environment, given: Environment)
       timeoutMs: values.WEBHOOK_INVOKER_TIMEOUT * 1000,
       verifyTls: values.WEBHOOK_VERIFY_SSL,
       retryWindowMs: values.CALL_RETRY_WINDOW_SECONDS * 1000,
+      retryAmbiguous: values.WEBHOOK_RETRY_AMBIGUOUS,
       maxWaitMs: values.RUN_MAX_WAIT_SECONDS * 1000,
       workerLostAfterMs: values.WORKER_LOST_AFTER_SECONDS * 1000,
       detailedLogging: values.DETAILED_LOGGING,
@@ -139,13 +154,16 @@ function settle(values: Variables, environment: Environment, given: Environment)
       unmatchedRuns: values.UNMATCHED_RUNS,
       undecryptedInputs: values.UNDECRYPTED_INPUTS,
     },
+    network,
     ...(mappingFile !== undefined && { mappingFile }),
     ...(privateKey && 'key' in privateKey && { privateKey: privateKey.key }),
     temporal: {
       taskQueue: values.TEMPORAL_TASK_QUEUE ?? groupId,
       ...(values.TEMPORAL_UI_URL && { uiUrl: values.TEMPORAL_UI_URL }),
+      ...(proxy && 'proxy' in proxy && { proxy: proxy.proxy }),
     },
     logLevel: values.LOG_LEVEL,
+    ...(values.HEALTH_PORT !== undefined && { healthPort: values.HEALTH_PORT }),
     concurrentStarts: values.INGEST_CONCURRENT_STARTS,
     concurrentCalls: values.WORKER_CONCURRENT_CALLS,
     // Temporal's SDK knows no spelling of true but these two, and would connect in plain text.
@@ -198,6 +216,8 @@ function mistakes(given: Environment): string[] {
   }
   const privateKey = readKey(given);
   if (privateKey && 'problem' in privateKey) problems.push(`PORT_AGENT_PRIVATE_KEY ${privateKey.problem}`);
+  const proxy = readTemporalProxy(given);
+  if (proxy && 'problem' in proxy) problems.push(`TEMPORAL_HTTP_PROXY ${proxy.problem}`);
   return problems;
 }
 
@@ -205,9 +225,6 @@ function warnings(values: Variables, given: Environment): string[] {
   const found = WITHOUT_EFFECT.filter((name) => given[name]).map(
     (name) => `${name} has no effect: brokers and credentials come from Port's API; remove it`,
   );
-  const proxies = Object.keys(given).filter((name) => PROXY_VARIABLE.test(name));
-  if (proxies.length > 0)
-    found.push(`${proxies.join(', ')}: this version does not use proxies yet; calls go out directly`);
   if (!values.WEBHOOK_VERIFY_SSL) {
     found.push(
       "WEBHOOK_VERIFY_SSL=false: anyone between here and a webhook's target can read and change its calls",

@@ -41,6 +41,12 @@ export const temporalVariables = {
     group: 'Temporal',
     about: "Name expected in Temporal's certificate.",
   }),
+  TEMPORAL_HTTP_PROXY: note(text().optional(), {
+    group: 'Temporal',
+    secret: true,
+    about:
+      'HTTP proxy for the connection to Temporal, as `http://user:password@host:port`; the other proxy variables do not count for it.',
+  }),
   TEMPORAL_UI_URL: note(httpUrl().optional(), {
     group: 'Temporal',
     about: "Address of the Temporal UI as people reach it; if set, a run's log in Port links to it.",

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod';
 import { choice, flag, httpUrl, number, text } from './kinds.js';
+import { networkVariables } from './network-variables.js';
 import { note, type VariableNotes } from './notes.js';
 import { temporalVariables } from './temporal-variables.js';
 
@@ -171,6 +172,11 @@ export const variables = z.object({
     group: 'Calls',
     about: 'How long a call that was provably not sent is tried again.',
   }),
+  WEBHOOK_RETRY_AMBIGUOUS: note(flag().default(false), {
+    group: 'Calls',
+    about:
+      '`true` also repeats webhooks that may have arrived; for receivers that act once per `Idempotency-Key`.',
+  }),
   RUN_MAX_WAIT_SECONDS: note(number({ min: 60, max: 31_536_000 }).default(86_400), {
     group: 'Calls',
     about: "How long a run waits for a worker, or for GitLab's pipeline rate limit.",
@@ -200,6 +206,8 @@ export const variables = z.object({
     about: 'GitLab runs that are not marked for an agent: `ignore` them as before, or `accept` them.',
   }),
 
+  ...networkVariables,
+
   LOG_LEVEL: note(
     choice({
       trace: 'trace',
@@ -213,6 +221,11 @@ export const variables = z.object({
     }).default('info'),
     { group: 'Process', shownDefault: 'INFO', about: '`DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`.' },
   ),
+  HEALTH_PORT: note(number({ max: 65_535, whole: true }).optional(), {
+    group: 'Process',
+    about:
+      'Port for `/livez` and `/readyz`; without one they are not served. `0` takes a free one, which the log names.',
+  }),
   INGEST_CONCURRENT_STARTS: note(number({ min: 1, max: 1000, whole: true }).default(32), {
     group: 'Process',
     about: 'Workflows that one ingester starts at the same time.',

@@ -2,15 +2,14 @@
  * Turns the records of a batch into workflows: decides in order, starts side by side, and says how far the
  * unbroken row of accepted records reaches. Only that may be committed.
  */
+import type { Health, HealthLoop } from '../telemetry/health.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { WorkflowStarter } from '../temporal/start-workflow.js';
 import { type Decision, type DecisionContext, decide, recordName } from './decide.js';
+import { HeldPartitions, type Refusal } from './held-partitions.js';
 import type { MatchMapping } from './match-mapping.js';
-import type { BatchContext, BatchHandler, BatchVerdict, RecordBatch, SourceRecord } from './record-source.js';
+import type { BatchContext, BatchHandler, RecordBatch, SourceRecord } from './record-source.js';
 import { Semaphore } from './semaphore.js';
-
-const FIRST_HOLD_MS = 1000;
-const LONGEST_HOLD_MS = 60_000;
 
 export interface AcceptOptions {
   starter: WorkflowStarter;
@@ -19,25 +18,35 @@ export interface AcceptOptions {
   matchMapping?: MatchMapping;
   concurrentStarts: number;
   logger: Logger;
+  health: Health;
 }
+
+const UNDECIDABLE = "a record that can't be decided on is held, with all behind it; the log names it";
+const NOT_TAKEN = 'Temporal does not take what is to be started; nothing is lost, and the log says why';
 
 /** The handler for every partition of the process; it never rejects. */
 export function createBatchHandler(options: AcceptOptions): BatchHandler {
-  const { starter, logger } = options;
+  const { starter, logger, health } = options;
   const slots = new Semaphore(options.concurrentStarts);
   const signatures = { anyGood: false, bad: new Set<string>() };
-  let holds = 0;
+  const partitions = new HeldPartitions(logger, health);
 
   return async (batch, context) => {
-    const verdict = await acceptBatch(batch, context);
-    holds = verdict.retryAfterMs === undefined ? 0 : holds + 1;
-    return verdict;
+    const loop = health.loop('ingest');
+    const refusal = await acceptBatch(batch, context, loop).finally(() => loop.end());
+    if (refusal !== undefined) return { retryAfterMs: partitions.hold(batch, refusal) };
+    partitions.moved(batch);
+    return {};
   };
 
-  async function acceptBatch(batch: RecordBatch, context: BatchContext): Promise<BatchVerdict> {
+  async function acceptBatch(
+    batch: RecordBatch,
+    context: BatchContext,
+    loop: HealthLoop,
+  ): Promise<Refusal | undefined> {
     const row = new AcceptedRow(batch.records, context);
     const starts: Promise<void>[] = [];
-    let refusal: string | undefined;
+    let refusal: Refusal | undefined;
     for (const record of batch.records) {
       await slots.acquire();
       if (refusal !== undefined || context.signal.aborted) {
@@ -45,32 +54,33 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
         break;
       }
       const decision = await decideAndRemember(record);
-      if (decision.kind === 'hold') {
+      if (decision.kind === 'hold' || decision.kind === 'undecidable') {
         slots.release();
-        refusal = decision.reason;
+        const { kind, reason } = decision;
+        refusal = { reason, told: kind === 'hold' ? reason : UNDECIDABLE };
         break;
       }
       if (decision.kind === 'ignore') context.onIgnored?.(record.offset);
       const accepted = carryOut(decision, record)
         .then(() => row.accept(record))
         .catch((error) => {
-          refusal ??= `Temporal did not take ${recordName(record)}: ${messageOf(error)}`;
+          const reason = `Temporal did not take ${recordName(record)}: ${messageOf(error)}`;
+          refusal ??= { reason, told: NOT_TAKEN };
         })
-        .finally(() => slots.release());
+        .finally(() => {
+          slots.release();
+          loop.tick();
+        });
       starts.push(accepted);
     }
     await Promise.all(starts);
-    if (refusal === undefined) return {};
-    const retryAfterMs = Math.min(FIRST_HOLD_MS * 2 ** holds, LONGEST_HOLD_MS);
-    logger.error(
-      { topic: batch.topic, partition: batch.partition, retryInMs: retryAfterMs },
-      `holding the partition: ${refusal}`,
-    );
-    return { retryAfterMs };
+    return refusal;
   }
 
   /** A record that can't be decided on is a mistake of ours: it is held, not lost and not skipped. */
-  async function decideAndRemember(record: SourceRecord): Promise<Decision> {
+  async function decideAndRemember(
+    record: SourceRecord,
+  ): Promise<Decision | { kind: 'undecidable'; reason: string }> {
     try {
       const match = await options.matchMapping?.(record);
       // Decided and remembered in one go: another partition's record must not be judged in between.
@@ -78,7 +88,10 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
       remember(decision, record);
       return decision;
     } catch (error) {
-      return { kind: 'hold', reason: `${recordName(record)} can't be decided on: ${messageOf(error)}` };
+      return {
+        kind: 'undecidable',
+        reason: `${recordName(record)} can't be decided on: ${messageOf(error)}`,
+      };
     }
   }
 

@@ -86,8 +86,14 @@ export function decide(record: SourceRecord, context: DecisionContext, match?: M
     return reject(record, 'too large', advice, runId, kind === 'run' ? runId : undefined);
   }
   const call = match?.call ?? describeCall(invocation, context.gitlabUrl);
-  const input: RunInput = { runId, kind, call, message: verified.message, policy: context.policy };
+  const policy = policyFor(invocation, context.policy);
+  const input: RunInput = { runId, kind, call, message: verified.message, policy };
   return { kind: 'start', workflow: runWorkflow(input, invocation) };
+}
+
+/** GitLab knows no idempotency key: there, a second request is a second pipeline. */
+function policyFor({ type }: InvocationMethod, { retryAmbiguous, ...policy }: CallPolicy): CallPolicy {
+  return retryAmbiguous && type !== 'GITLAB' ? { ...policy, retryAmbiguous } : policy;
 }
 
 /** Port hands claims out itself, and never signs changes. */

@@ -5,10 +5,14 @@
  * on in silence. Offsets are committed with the payload's own function: the consumer's does nothing once a
  * stop has begun.
  */
+
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SecureContext } from 'node:tls';
 import { type Consumer, type EachBatchPayload, Kafka, type KafkaConfig } from 'kafkajs';
 import type { Config } from '../config/config.js';
+import type { Health } from '../telemetry/health.js';
 import type { Logger } from '../telemetry/logger.js';
+import { KafkaHealth } from './kafka-health.js';
 import { kafkaLog } from './kafka-log.js';
 import { checkEveryMs, Progress } from './kafka-progress.js';
 import type { BatchHandler, RecordSource, SourceRecord } from './record-source.js';
@@ -16,6 +20,8 @@ import type { BatchHandler, RecordSource, SourceRecord } from './record-source.j
 export interface KafkaAccess {
   brokers: string[];
   sasl?: { username: string; password: string };
+  /** Whom to trust, where the connection is secured. */
+  tls: SecureContext;
 }
 
 export interface KafkaSourceOptions {
@@ -23,6 +29,7 @@ export interface KafkaSourceOptions {
   /** Asked anew for each consumer that is built, so that rotated credentials are picked up. */
   access: () => Promise<KafkaAccess>;
   logger: Logger;
+  health: Health;
 }
 
 const FIRST_REBUILD_MS = 1000;
@@ -33,12 +40,16 @@ const SOUND_AFTER_MS = 60_000;
 export class KafkaSource implements RecordSource {
   private readonly stopping = new AbortController();
   private readonly aborts = new Set<AbortController>();
+  private readonly health: KafkaHealth;
   private finished: Promise<void> = Promise.resolve();
 
-  constructor(private readonly options: KafkaSourceOptions) {}
+  constructor(private readonly options: KafkaSourceOptions) {
+    this.health = new KafkaHealth(options.health);
+  }
 
   run(handle: BatchHandler): Promise<void> {
-    this.finished = this.supervise(handle);
+    this.health.begin();
+    this.finished = this.supervise(handle).finally(() => this.health.end());
     return this.finished;
   }
 
@@ -59,6 +70,7 @@ export class KafkaSource implements RecordSource {
         { retryInMs: waitMs },
         `the Kafka consumer failed and is rebuilt: ${explain(failure)}`,
       );
+      this.health.failed(waitMs);
       await delay(waitMs, undefined, { signal: this.stopping.signal }).catch(() => {});
       waitMs = Math.min(2 * waitMs, LONGEST_REBUILD_MS);
     }
@@ -67,6 +79,7 @@ export class KafkaSource implements RecordSource {
   /** Consumes until told to stop, which resolves with undefined, or until the consumer dies. */
   private async consume(handle: BatchHandler): Promise<unknown> {
     const { settings, logger } = this.options;
+    this.health.building();
     const kafka = new Kafka(clientConfig(settings, await this.options.access(), logger));
     const topics = await this.existingTopics(kafka);
     const firstOffsets =
@@ -86,6 +99,7 @@ export class KafkaSource implements RecordSource {
       consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error)),
     );
     this.announceJoins(consumer);
+    const unfollow = this.health.follow(consumer, settings.sessionTimeoutMs);
     try {
       await consumer.connect();
       // From the beginning, always: where "latest" starts is settled by `firstOffsets`, and a partition that is
@@ -100,6 +114,7 @@ export class KafkaSource implements RecordSource {
       await pin(consumer, firstOffsets);
       return await Promise.race([crashed, aborted(this.stopping.signal)]);
     } finally {
+      unfollow();
       await consumer.disconnect().catch(() => {});
     }
   }
@@ -213,7 +228,7 @@ function clientConfig(settings: Config['kafka'], access: KafkaAccess, logger: Lo
   return {
     clientId: 'temporal-port-agent',
     brokers: access.brokers,
-    ssl: settings.securityProtocol.endsWith('ssl'),
+    ssl: settings.securityProtocol.endsWith('ssl') && { secureContext: access.tls },
     // The default of one second is too short for TLS to a cloud.
     connectionTimeout: 10_000,
     ...(username !== undefined &&

@@ -12,6 +12,7 @@ import { UNREADABLE_CLAIM } from '../port/claims.js';
 import { PortError } from '../port/client.js';
 import { type JsonObject, nestsDeeper } from '../port/message.js';
 import { retryAfterMs } from '../port/retry-after.js';
+import type { Health, HealthPart } from '../telemetry/health.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type ClaimApi, type ClaimQueue, claimQueues, createdAtMs } from './claim-queue.js';
 import { type Claim, ClaimedBatch, type PollingCounts } from './claimed-batch.js';
@@ -22,6 +23,7 @@ export interface PollingSourceOptions {
   port: ClaimApi;
   settings: Config['polling'];
   logger: Logger;
+  health: Health;
   /** Milliseconds since 1970. */
   now?: () => number;
   /** Resolves after `ms`, or when the signal aborts. */
@@ -34,6 +36,12 @@ export interface PollingSourceOptions {
 const LEASE_SHARE = 0.75;
 /** Others have two polls, of Port's usual interval at least, to claim what was left to them. */
 const LEAST_TURN_MS = 20_000;
+
+const ADVICE =
+  'Check that PORT_API_BASE_URL can be reached from here, and that Port takes the credentials; the log says why';
+const NOT_POLLED = `no poll has succeeded yet. ${ADVICE}`;
+const FAILING =
+  'polling has failed for longer than POLLING_MAX_FAILURE_DURATION_SECONDS: runs wait in Port until it works again. It is tried on';
 
 export class PollingSource implements RecordSource {
   readonly counts: PollingCounts = { claimed: 0, acknowledged: 0, acknowledgedByOthers: 0, left: 0 };
@@ -56,16 +64,12 @@ export class PollingSource implements RecordSource {
     this.stopping.abort();
     await this.finished;
   }
-
-  /** Whether every queue was claimed from within the longest failure allowed. */
-  healthy(): boolean {
-    return this.pollers.every((poller) => poller.pace.isHealthy());
-  }
 }
 
 /** Polls one queue. Two of them don't wait for each other, nor fail together. */
 class Poller {
-  readonly pace: PollPace;
+  private readonly pace: PollPace;
+  private readonly part: HealthPart;
   private readonly now: () => number;
   /** Until when an action's runs, or a node's, are not claimed. */
   private readonly leftUntil = new Map<string, number>();
@@ -84,14 +88,20 @@ class Poller {
     this.now = options.now ?? Date.now;
     this.pace = new PollPace(options.settings, this.now, options.random ?? Math.random);
     this.limit = options.settings.batchSize;
+    this.part = options.health.part('polling', queue.isOptional ? undefined : NOT_POLLED);
   }
 
   async run(handle: BatchHandler): Promise<void> {
     const wait = this.options.wait ?? waitFor;
+    const loop = this.options.health.loop('polling');
     while (!this.stopping.aborted) {
+      // A batch may take as long as its lease; whether it moves is for its handler to tell.
+      loop.tick(this.options.settings.visibilityTimeoutMs);
       const waitMs = await this.poll(handle).catch((error: unknown) => this.failed(error));
+      loop.tick(waitMs);
       if (waitMs > 0) await wait(waitMs, this.stopping);
     }
+    loop.end();
   }
 
   /** Claims once and sees it through. Returns how long to wait before the next claim. */
@@ -180,6 +190,7 @@ class Poller {
     const failedForMs = this.pace.succeeded();
     this.isRefused = false;
     this.isUnhealthy = false;
+    this.part.up();
     if (count > 0) this.limit = Math.min(2 * this.limit, settings.batchSize);
     if (failedForMs > 0) logger.info({ queue: this.queue.topic, failedForMs }, 'Port can be polled again');
     if (this.isAnnounced || this.queue.isOptional) return;
@@ -209,10 +220,8 @@ class Poller {
     options.logger.error({ queue: queue.topic, retryInMs }, `${queue.content} can't be claimed: ${reason}`);
     if (!pace.isHealthy() && !this.isUnhealthy) {
       this.isUnhealthy = true;
-      options.logger.error(
-        { queue: queue.topic, failingForMs: pace.failingForMs() },
-        'polling has failed for longer than POLLING_MAX_FAILURE_DURATION_SECONDS: runs wait in Port until it works again. It is tried on',
-      );
+      this.part.down(`${FAILING}. ${ADVICE}`);
+      options.logger.error({ queue: queue.topic, failingForMs: pace.failingForMs() }, FAILING);
     }
     return retryInMs;
   }

@@ -5,7 +5,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { AmbiguousError, NotSentError } from '../http/errors.js';
-import type { Outbound, OutboundResponse } from '../http/outbound.js';
+import type { Outbound } from '../http/outbound.js';
+import type { OutboundResponse } from '../http/read-response.js';
 import { excerpt } from './excerpt.js';
 import { at, isObject, type Json, type JsonObject, textAt } from './message.js';
 import { retryAfterMs } from './retry-after.js';

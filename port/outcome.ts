@@ -4,7 +4,7 @@
  * A synchronized call ends with its answer. An accepted asynchronous webhook and a created pipeline are handed
  * over: they report their own end. Every failure ends.
  */
-import type { OutboundResponse } from '../http/outbound.js';
+import type { OutboundResponse } from '../http/read-response.js';
 import { excerpt } from './excerpt.js';
 import { at, type Json, nestsDeeper, textAt } from './message.js';
 

@@ -38,7 +38,7 @@ const OTHER_NAMES = new Set([
 ]);
 /** Words in capitals that are no variables: error codes, Temporal's policies, Port's and Kafka's values. */
 const NO_VARIABLE =
-  /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|ERR_|REJECT_DUPLICATE$|USE_EXISTING$|IN_PROGRESS$|WAITING_FOR_APPROVAL$|ENTITY_|SASL_)/;
+  /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|ERR_|REJECT_DUPLICATE$|USE_EXISTING$|IN_PROGRESS$|WAITING_FOR_APPROVAL$|ENTITY_|SASL_|PROXY_\d|SOCKS_)/;
 const FOLDERS =
   /^(activities|cli|config|deploy|docs|http|ingest|local|port|telemetry|temporal|test|worker|workflows)\//;
 const ROOT_FILES =

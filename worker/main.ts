@@ -3,10 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import type { Config } from '../config/config.js';
+import { openNetwork } from '../http/network.js';
 import { createOutbound } from '../http/outbound.js';
 import { openMappings } from '../port/mapping/mapping-book.js';
 import { openPortClient } from '../port/open-client.js';
+import type { Health } from '../telemetry/health.js';
 import type { Logger } from '../telemetry/logger.js';
+import { mappingLog } from '../telemetry/mapping-note.js';
 import { USER_AGENT } from '../telemetry/version.js';
 import { connectToTemporal } from '../temporal/connection.js';
 
@@ -15,24 +18,29 @@ const REPORTING_GRACE_MS = 15_000;
 /** Small workflows, short-lived: more would only hold memory. */
 const MAX_CACHED_WORKFLOWS = 500;
 
-export async function runWorker(config: Config, logger: Logger, stop: AbortSignal): Promise<void> {
+export async function runWorker(
+  config: Config,
+  logger: Logger,
+  stop: AbortSignal,
+  health: Health,
+): Promise<void> {
   const { calls, port } = config;
-  const profile = { userAgent: USER_AGENT, tls: { verify: true }, connectTimeoutMs: calls.timeoutMs };
-  const webhooks = createOutbound({
-    ...profile,
-    tls: { verify: calls.verifyTls },
+  const temporal = health.part('temporal', 'starting: not connected yet');
+  const running = health.part('worker', 'starting');
+  const network = openNetwork(config.network, logger);
+  const targets = {
+    network,
+    policy: network.policy,
+    verifyTls: calls.verifyTls,
     keepAlive: false,
-    followRedirects: true,
-  });
-  const gitlab = createOutbound({
-    ...profile,
-    tls: { verify: calls.verifyTls },
-    keepAlive: false,
-    followRedirects: false,
-  });
-  const portApi = openPortClient(port, USER_AGENT);
-  const mappings = config.mappingFile && (await openMappings(config.mappingFile, config.environment, logger));
-  const { connection, namespace, address } = await connectToTemporal(config.environment, logger, stop);
+    userAgent: USER_AGENT,
+  };
+  const webhooks = createOutbound({ ...targets, followRedirects: true });
+  const gitlab = createOutbound({ ...targets, followRedirects: false });
+  const portApi = openPortClient(port, network, USER_AGENT);
+  const told = mappingLog(logger, health);
+  const mappings = config.mappingFile && (await openMappings(config.mappingFile, config.environment, told));
+  const { connection, namespace, address } = await connectToTemporal(config, network, logger, stop, temporal);
   try {
     const worker = await Worker.create({
       connection,
@@ -60,6 +68,7 @@ export async function runWorker(config: Config, logger: Logger, stop: AbortSigna
     stop.addEventListener('abort', () => worker.shutdown(), { once: true });
     if (stop.aborted) return;
     logger.info({ address, namespace, taskQueue: config.temporal.taskQueue }, 'worker ready');
+    running.up();
     await worker.run();
   } finally {
     if (mappings) await mappings.close();

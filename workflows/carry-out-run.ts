@@ -38,6 +38,7 @@ export interface RunResult {
 const RETRY_MARGIN_MS = 120_000;
 /** The failures that prove that nothing was done at the target. */
 const UNSENT: string[] = [FAILURES.notSent, FAILURES.rateLimited];
+const DIED_WITH_ITS_WORKER = ['TemporalTimeout:StartToClose', 'TemporalTimeout:Heartbeat'];
 /** How long a run that was reset waits to be told whether to call again. */
 const CALL_AGAIN_WAIT = '1 hour';
 /** The few requests of a report take no longer, or have failed by then. */
@@ -108,8 +109,8 @@ function invokeOnce(input: RunInput, mayCall: boolean): Promise<InvokeResult> {
       initialInterval: '1s',
       maximumInterval: '1 minute',
       maximumAttempts: 10_000,
-      // An attempt that died with its worker may have been sent: it is not started again.
-      nonRetryableErrorTypes: ['TemporalTimeout:StartToClose', 'TemporalTimeout:Heartbeat'],
+      // An attempt that died with its worker may have been sent: it is not started again, unless that does no harm.
+      nonRetryableErrorTypes: policy.retryAmbiguous ? [] : DIED_WITH_ITS_WORKER,
     },
   });
   return activities.invoke.executeWithOptions({ summary: input.call }, [{ ...input, mayCall }]);
@@ -118,8 +119,7 @@ function invokeOnce(input: RunInput, mayCall: boolean): Promise<InvokeResult> {
 /** @throws only what is no failure of the call. */
 function outcomeOf(error: unknown, input: RunInput): Outcome {
   const cancelled = CancellationScope.current().consideredCancelled;
-  if (isCancellation(error))
-    return failure(input, 'cancelled in Temporal before it was sent; the target was not called', 'cancelled');
+  if (isCancellation(error)) return cancelledUnsent(input);
   if (!(error instanceof ActivityFailure)) throw error;
   const { cause } = error;
   if (cause instanceof TimeoutFailure && cause.timeoutType === 'START_TO_CLOSE') {
@@ -134,15 +134,31 @@ function outcomeOf(error: unknown, input: RunInput): Outcome {
     return failure(input, cause.message, 'failed');
   const last = cause instanceof ApplicationFailure ? `; the last attempt failed: ${cause.message}` : '';
   if (cancelled)
-    return failure(input, `cancelled in Temporal between two attempts; nothing was sent${last}`, 'cancelled');
-  return notCalled(input, last || NO_WORKER);
+    return failure(
+      input,
+      `cancelled in Temporal between two attempts; ${unanswered(input)}${last}`,
+      'cancelled',
+    );
+  return notCalled(input, last || NO_WORKER, unanswered(input));
+}
+
+/** What is known of a target when no attempt ended with an answer. */
+function unanswered({ policy }: RunInput): string {
+  return policy.retryAmbiguous ? 'the target may have been reached' : 'nothing was sent';
+}
+
+function cancelledUnsent(input: RunInput): Outcome {
+  const why = input.policy.retryAmbiguous
+    ? 'cancelled in Temporal before it was answered; an attempt before that may have reached the target'
+    : 'cancelled in Temporal before it was sent; the target was not called';
+  return failure(input, why, 'cancelled');
 }
 
 const NO_WORKER = '; no worker took the run. Check that a worker runs, with the same task queue';
 
-function notCalled(input: RunInput, why: string): Outcome {
+function notCalled(input: RunInput, why: string, what = 'nothing was sent'): Outcome {
   const hours = Math.round(input.policy.maxWaitMs / 360_000) / 10;
-  return failure(input, `nothing was sent within ${hours} h${why}`, 'not called');
+  return failure(input, `${what} within ${hours} h${why}`, 'not called');
 }
 
 function withheld(input: RunInput): Outcome {

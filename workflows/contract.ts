@@ -18,6 +18,8 @@ export interface CallPolicy {
   retryWindowMs: number;
   /** How long a run waits for a worker or for GitLab's pipeline rate limit. */
   maxWaitMs: number;
+  /** The receiver honours `Idempotency-Key`, so a call that may have been sent is tried again as well. */
+  retryAmbiguous?: boolean;
 }
 
 export interface RunInput {
@@ -61,6 +63,8 @@ export interface RejectInput {
 export const FAILURES = {
   /** The call failed before a byte of it was sent; it is tried again for the window. */
   notSent: 'NotSent',
+  /** No answer came, and the policy allows to call again. */
+  ambiguous: 'Ambiguous',
   /** The target asked to come back later; nothing was done. */
   rateLimited: 'RateLimited',
   /** Port could not be told; it is tried again for days. */

@@ -10,12 +10,17 @@ import { isIPv4 } from 'node:net';
 const HOUR_MS = 3_600_000;
 const LIFETIME_MS = 30 * 24 * HOUR_MS;
 
-export interface CertificateRequest {
+export interface Validity {
+  /** Default: an hour ago. */
+  notBefore?: Date;
+  /** Default: in 30 days. A moment in the past gives an expired certificate. */
+  notAfter?: Date;
+}
+
+export interface CertificateRequest extends Validity {
   commonName: string;
   dnsNames?: string[];
   ipAddresses?: string[];
-  /** Default: in 30 days. A moment in the past gives an expired certificate. */
-  notAfter?: Date;
 }
 
 export interface IssuedCertificate {
@@ -28,6 +33,8 @@ export interface TestCa {
   caPem: string;
   /** Issues a certificate for TLS servers (and clients). */
   issue(request: CertificateRequest): IssuedCertificate;
+  /** Issues an intermediate authority. Its servers have to present `caPem` after their own certificate. */
+  issueCa(name: string, validity?: Validity): TestCa;
 }
 
 interface KeyPair {
@@ -35,15 +42,30 @@ interface KeyPair {
   privateKey: KeyObject;
 }
 
-/** Makes a new authority; its private key exists only inside the object returned. */
-export function createTestCa(name: string): TestCa {
-  const caKeys = newKeys();
+/** Who signs: the name that stands under `issuer`, and the keys. */
+interface Signer {
+  name: string;
+  keys: KeyPair;
+}
+
+/** Makes a new root authority; its private key exists only inside the object returned. */
+export function createTestCa(name: string, validity: Validity = {}): TestCa {
+  const self = { name, keys: newKeys() };
+  return authority(self, self, validity);
+}
+
+/** Makes a certificate that vouches for itself and is no authority, as many a small server has one. */
+export function createSelfSigned(request: CertificateRequest): IssuedCertificate {
+  const self = { name: request.commonName, keys: newKeys() };
+  return leaf(request, self.keys, self);
+}
+
+function authority(self: Signer, issuer: Signer, validity: Validity): TestCa {
   const caPem = certificate({
-    subject: name,
-    issuer: name,
-    keys: caKeys,
-    issuerKeys: caKeys,
-    notAfter: new Date(Date.now() + LIFETIME_MS),
+    subject: self.name,
+    keys: self.keys,
+    issuer,
+    ...validity,
     extensions: [
       extension('2.5.29.19', true, sequence(TRUE)),
       extension('2.5.29.15', true, der(0x03, Buffer.from([1, 0b0000_0110]))), // keyCertSign, cRLSign
@@ -51,47 +73,48 @@ export function createTestCa(name: string): TestCa {
   });
   return {
     caPem,
-    issue({ commonName, dnsNames = [], ipAddresses = [], notAfter }) {
-      const keys = newKeys();
-      const names = [
-        ...dnsNames.map((dnsName) => der(0x82, Buffer.from(dnsName, 'ascii'))),
-        ...ipAddresses.map((address) => der(0x87, ipBytes(address))),
-      ];
-      const certPem = certificate({
-        subject: commonName,
-        issuer: name,
-        keys,
-        issuerKeys: caKeys,
-        notAfter: notAfter ?? new Date(Date.now() + LIFETIME_MS),
-        extensions: [
-          extension('2.5.29.19', true, sequence()),
-          extension('2.5.29.15', true, der(0x03, Buffer.from([7, 0b1000_0000]))), // digitalSignature
-          extension('2.5.29.37', false, sequence(oid('1.3.6.1.5.5.7.3.1'), oid('1.3.6.1.5.5.7.3.2'))),
-          ...(names.length > 0 ? [extension('2.5.29.17', false, sequence(...names))] : []),
-        ],
-      });
-      return { certPem, keyPem: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string };
-    },
+    issue: (request) => leaf(request, newKeys(), self),
+    issueCa: (name, validity = {}) => authority({ name, keys: newKeys() }, self, validity),
   };
 }
 
-interface Contents {
+function leaf(request: CertificateRequest, keys: KeyPair, issuer: Signer): IssuedCertificate {
+  const { commonName, dnsNames = [], ipAddresses = [], ...validity } = request;
+  const names = [
+    ...dnsNames.map((dnsName) => der(0x82, Buffer.from(dnsName, 'ascii'))),
+    ...ipAddresses.map((address) => der(0x87, ipBytes(address))),
+  ];
+  const certPem = certificate({
+    subject: commonName,
+    keys,
+    issuer,
+    ...validity,
+    extensions: [
+      extension('2.5.29.19', true, sequence()),
+      extension('2.5.29.15', true, der(0x03, Buffer.from([7, 0b1000_0000]))), // digitalSignature
+      extension('2.5.29.37', false, sequence(oid('1.3.6.1.5.5.7.3.1'), oid('1.3.6.1.5.5.7.3.2'))),
+      ...(names.length > 0 ? [extension('2.5.29.17', false, sequence(...names))] : []),
+    ],
+  });
+  return { certPem, keyPem: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string };
+}
+
+interface Contents extends Validity {
   subject: string;
-  issuer: string;
   keys: KeyPair;
-  issuerKeys: KeyPair;
-  notAfter: Date;
+  issuer: Signer;
   extensions: Buffer[];
 }
 
-function certificate({ subject, issuer, keys, issuerKeys, notAfter, extensions }: Contents): string {
+function certificate({ subject, keys, issuer, extensions, ...validity }: Contents): string {
   const ecdsaWithSha256 = sequence(oid('1.2.840.10045.4.3.2'));
-  const notBefore = new Date(Math.min(Date.now(), notAfter.getTime()) - HOUR_MS);
+  const notAfter = validity.notAfter ?? new Date(Date.now() + LIFETIME_MS);
+  const notBefore = validity.notBefore ?? new Date(Math.min(Date.now(), notAfter.getTime()) - HOUR_MS);
   const signed = sequence(
     der(0xa0, integer(Buffer.from([2]))), // v3
     integer(Buffer.concat([Buffer.from([0x40]), randomBytes(15)])),
     ecdsaWithSha256,
-    distinguishedName(issuer),
+    distinguishedName(issuer.name),
     sequence(time(notBefore), time(notAfter)),
     distinguishedName(subject),
     spki(keys.publicKey),
@@ -101,11 +124,11 @@ function certificate({ subject, issuer, keys, issuerKeys, notAfter, extensions }
         ...extensions,
         // Both key identifiers: strict verifiers (Python 3.13) refuse certificates without them.
         extension('2.5.29.14', false, der(0x04, keyId(keys.publicKey))),
-        extension('2.5.29.35', false, sequence(der(0x80, keyId(issuerKeys.publicKey)))),
+        extension('2.5.29.35', false, sequence(der(0x80, keyId(issuer.keys.publicKey)))),
       ),
     ),
   );
-  const signature = sign('sha256', signed, issuerKeys.privateKey);
+  const signature = sign('sha256', signed, issuer.keys.privateKey);
   const whole = sequence(signed, ecdsaWithSha256, der(0x03, Buffer.from([0]), signature));
   const lines = whole.toString('base64').match(/.{1,64}/g) ?? [];
   return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;

@@ -22,8 +22,8 @@ const PROXY = /^(?:https?|all|ftp|socks|ws|wss)_proxy$/i;
 /** The variables a mapping may see; proxies' addresses without user and password. */
 export function mappingEnvironment(environment: Environment): Record<string, string> {
   const visible = Object.entries(environment).flatMap(([name, value]): [string, string][] => {
-    if (value === undefined || isSecret(name)) return [];
-    if (!PROXY.test(name)) return [[name, value]];
+    if (value === undefined) return [];
+    if (!PROXY.test(name)) return isSecret(name) ? [] : [[name, value]];
     const address = withoutCredentials(value);
     return address === undefined ? [] : [[name, address]];
   });

@@ -14,6 +14,7 @@ import {
 import type { ActionDefinition, InvocationMethod } from '../../local/simulators/port-actions.js';
 import { PortClient } from '../../port/client.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { testNetwork } from '../support/network.js';
 
 export const CLIENT_SECRET = 'planted-client-secret-0123456789abcdef';
 export const TRIGGER_TOKEN = 'glptt-planted-trigger-token';
@@ -33,11 +34,11 @@ export function closing<T extends { close(): unknown }>(thing: T): T {
 export function outbound(profile: Partial<OutboundProfile> = {}): Outbound {
   return closing(
     createOutbound({
-      tls: { verify: true },
+      network: testNetwork(),
+      verifyTls: true,
       keepAlive: false,
       followRedirects: true,
       userAgent: 'test',
-      connectTimeoutMs: 10_000,
       ...profile,
     }),
   );

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { type Config, ConfigurationError, type Environment, loadConfig } from '../../config/config.js';
-import { variables } from '../../config/variables.js';
+import { notesOf, type VariableName, variables } from '../../config/variables.js';
 import { REQUIRED } from './required.js';
 
 const LOCAL = {
@@ -55,6 +55,7 @@ describe('what comes of the variables', () => {
         timeoutMs: 30_000,
         verifyTls: true,
         retryWindowMs: 600_000,
+        retryAmbiguous: false,
         maxWaitMs: 86_400_000,
         workerLostAfterMs: 60_000,
         detailedLogging: true,
@@ -64,7 +65,9 @@ describe('what comes of the variables', () => {
         undecryptedInputs: 'fail',
       },
       temporal: { taskQueue: 'org_1.agent' },
+      notices: expect.any(Array) as unknown as string[],
       logLevel: 'info',
+      network: expect.objectContaining({ clientCertificates: [] }) as unknown as Config['network'],
       concurrentStarts: 32,
       concurrentCalls: 200,
       environment: REQUIRED,
@@ -235,6 +238,26 @@ describe('mistakes', () => {
       { ...REQUIRED, PORT_AGENT_PRIVATE_KEY: 'planted' },
       expect.stringMatching(/^PORT_AGENT_PRIVATE_KEY is neither an RSA private key/) as unknown as string,
     ],
+    [
+      'a proxy that is none',
+      { ...REQUIRED, https_proxy: 'ftp://alice:planted@proxy.corp' },
+      expect.stringMatching(/^https_proxy /) as unknown as string,
+    ],
+    [
+      'a bundle that is not there',
+      { ...REQUIRED, REQUESTS_CA_BUNDLE: '/no/such/bundle.pem' },
+      expect.stringMatching(/^REQUESTS_CA_BUNDLE names \/no\/such\/bundle\.pem/) as unknown as string,
+    ],
+    [
+      'client certificates that are written wrongly',
+      { ...REQUIRED, CLIENT_CERTIFICATES: '/certs/client.pem' },
+      'CLIENT_CERTIFICATES, entry 1: is not of the form HOST=CERT_FILE[:KEY_FILE]',
+    ],
+    [
+      'targets that are written wrongly',
+      { ...REQUIRED, ALLOWED_TARGETS: '10.0.0.0/33' },
+      expect.stringMatching(/^ALLOWED_TARGETS holds "10\.0\.0\.0\/33"/) as unknown as string,
+    ],
   ])('%s', (_, environment, problem) => {
     expect(refusal(environment).problems).toEqual([problem]);
   });
@@ -256,7 +279,10 @@ describe('mistakes', () => {
   });
 
   test('no value is ever shown, however the error is looked at', () => {
-    const planted = Object.keys(variables.shape).map((name) => [name, `planted-${name.toLowerCase()}`]);
+    // Where files and targets are is no secret, and has to be named to be mended.
+    const planted = (Object.keys(variables.shape) as VariableName[])
+      .filter((name) => notesOf(name).group !== 'Network' || notesOf(name).secret)
+      .map((name) => [name, `planted ${name.toLowerCase()}`]);
     const error = refusal({ ...Object.fromEntries(planted), group_project: 'planted-token' });
     expect(error.problems.length).toBeGreaterThan(20);
     expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('planted');
@@ -274,9 +300,14 @@ describe('warnings', () => {
       ),
     ],
     [
-      'proxies, in either case, which are not used yet',
-      { HTTPS_PROXY: 'http://u:p@proxy', http_proxy: 'http://proxy' },
-      ['HTTPS_PROXY, http_proxy: this version does not use proxies yet; calls go out directly'],
+      'what can never match in NO_PROXY',
+      { HTTPS_PROXY: 'http://u:p@proxy', NO_PROXY: '*.corp' },
+      [expect.stringMatching(/^NO_PROXY.*\*\.corp/) as unknown as string],
+    ],
+    [
+      "Node's own switch",
+      { NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+      [expect.stringMatching(/^NODE_TLS_REJECT_UNAUTHORIZED=0 has no effect/) as unknown as string],
     ],
     [
       'certificates that are not checked',

@@ -23,7 +23,7 @@ describe.each(names)('%s', (name) => {
 
 test('the help text is grouped, each group once', () => {
   const groups = text.filter((line) => /^\S/.test(line));
-  expect(groups).toEqual(['Port', 'Source', 'Calls', 'GitLab', 'Process', 'Temporal']);
+  expect(groups).toEqual(['Port', 'Source', 'Calls', 'GitLab', 'Network', 'Process', 'Temporal']);
 });
 
 test('the help text holds no Markdown', () => {
@@ -44,8 +44,18 @@ test.each([
 });
 
 test('whatever is named like a secret is marked as one, and has no default', () => {
-  const secrets = names.filter((name) => /SECRET|API_KEY|PASSWORD|TOKEN|PRIVATE_KEY/.test(name));
-  expect(secrets).toEqual(['PORT_CLIENT_SECRET', 'PORT_AGENT_PRIVATE_KEY', 'TEMPORAL_API_KEY']);
+  const secrets = names.filter((name) =>
+    /SECRET|API_KEY|PASSWORD|TOKEN|PRIVATE_KEY|(?<!^NO)_PROXY$/.test(name),
+  );
+  expect(secrets).toEqual([
+    'PORT_CLIENT_SECRET',
+    'PORT_AGENT_PRIVATE_KEY',
+    'HTTP_PROXY',
+    'HTTPS_PROXY',
+    'ALL_PROXY',
+    'TEMPORAL_API_KEY',
+    'TEMPORAL_HTTP_PROXY',
+  ]);
   expect(names.filter((name) => notesOf(name).secret)).toEqual(secrets);
-  expect(secrets.map(defaultOf)).toEqual([undefined, undefined, undefined]);
+  expect(secrets.filter((name) => defaultOf(name) !== undefined)).toEqual([]);
 });

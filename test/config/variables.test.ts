@@ -228,6 +228,7 @@ const golden: Record<VariableName, Golden> = {
     ['86401'],
     'is not a number of at least 0 and at most 86400',
   ),
+  WEBHOOK_RETRY_AMBIGUOUS: flag(false),
   RUN_MAX_WAIT_SECONDS: number(
     86_400,
     [
@@ -268,6 +269,18 @@ const golden: Record<VariableName, Golden> = {
     refuses: { values: ['true', 'constructor'], message: 'is not one of: ignore, accept' },
   },
 
+  HTTP_PROXY: text(),
+  HTTPS_PROXY: text(),
+  ALL_PROXY: text(),
+  NO_PROXY: text(),
+  ALLOWED_TARGETS: text(),
+  REQUESTS_CA_BUNDLE: text(),
+  CURL_CA_BUNDLE: text(),
+  SSL_CERT_FILE: text(),
+  SSL_CERT_DIR: text(),
+  NODE_EXTRA_CA_CERTS: text(),
+  CA_BUNDLE_ONLY: flag(false),
+  CLIENT_CERTIFICATES: text(),
   LOG_LEVEL: {
     default: 'info',
     accepts: [
@@ -284,6 +297,19 @@ const golden: Record<VariableName, Golden> = {
     refuses: {
       values: ['verbose', '20', 'constructor'],
       message: 'is not one of: trace, debug, info, warn, error, fatal',
+    },
+  },
+  HEALTH_PORT: {
+    default: UNSET,
+    accepts: [
+      ['8081', 8081],
+      ['0', 0],
+      ['65535', 65_535],
+      [' 8081 ', 8081],
+    ],
+    refuses: {
+      values: ['65536', '-1', '80.5', ':8081', 'off'],
+      message: 'is not a whole number of at least 0 and at most 65535',
     },
   },
   INGEST_CONCURRENT_STARTS: number(
@@ -316,6 +342,7 @@ const golden: Record<VariableName, Golden> = {
   TEMPORAL_TLS_CLIENT_KEY_PATH: text(),
   TEMPORAL_TLS_SERVER_CA_CERT_PATH: text(),
   TEMPORAL_TLS_SERVER_NAME: text(),
+  TEMPORAL_HTTP_PROXY: text(),
   TEMPORAL_UI_URL: url(UNSET),
 };
 

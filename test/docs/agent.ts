@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createInvoke } from '../../activities/invoke.js';
-import { AmbiguousError, classifyConnectFailure, NotSentError } from '../../http/errors.js';
+import { AmbiguousError, type ConnectPhase, NotSentError } from '../../http/errors.js';
 import { createOutbound, type Outbound } from '../../http/outbound.js';
 import { decide } from '../../ingest/decide.js';
 import {
@@ -18,6 +18,7 @@ import { planRequest } from '../../port/plan.js';
 import { createLogger } from '../../telemetry/logger.js';
 import { USER_AGENT } from '../../telemetry/version.js';
 import type { InvokeInput, InvokeResult, RunInput } from '../../workflows/contract.js';
+import { testNetwork } from '../support/network.js';
 
 export const CLIENT_SECRET = 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJ';
 const POLICY: RunInput['policy'] = {
@@ -155,10 +156,10 @@ export function answering(status: number, text = ''): Outbound['send'] {
 }
 
 /** A connection that fails with a code of the operating system or of TLS. */
-export function refusing(code: string): Outbound['send'] {
+export function refusing(code: string, phase: ConnectPhase = 'connect'): Outbound['send'] {
   return async ({ method, url }) => {
-    const { phase, reason, permanent } = classifyConnectFailure(Object.assign(new Error(), { code }));
-    throw new NotSentError({ method, host: new URL(url).host }, phase, reason, permanent);
+    const { host } = new URL(url);
+    throw new NotSentError({ method, host }, { phase, code, to: `${host}:443` });
   };
 }
 
@@ -191,11 +192,11 @@ export async function listen(server: ReturnType<typeof createServer>): Promise<s
 /** The worker's way out to webhooks. */
 export function wayOut(): Outbound {
   const outbound = createOutbound({
-    tls: { verify: true },
+    network: testNetwork(),
+    verifyTls: true,
     keepAlive: false,
     followRedirects: true,
     userAgent: USER_AGENT,
-    connectTimeoutMs: 10_000,
   });
   undo.push(() => outbound.close());
   return outbound;

@@ -159,7 +159,7 @@ describe('what it says that Port shows', () => {
     ['a missing token', () => summaryOf(GITLAB, answering(201), { environment: {} })],
     ['a missing project', () => summaryOf({ ...GITLAB, projectName: '' }, answering(201))],
     ['a GitLab that is unreachable', () => summaryOf(GITLAB, refusing('ECONNREFUSED'))],
-    ['its certificate', () => summaryOf(GITLAB, refusing('UNABLE_TO_GET_ISSUER_CERT_LOCALLY'))],
+    ['its certificate', () => summaryOf(GITLAB, refusing('UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'TLS'))],
     ['a missing answer', () => summaryOf(GITLAB, silent())],
   ];
 

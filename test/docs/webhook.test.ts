@@ -104,7 +104,7 @@ describe('what it says that Port shows', () => {
   const sayings: [string, () => Promise<string>][] = [
     ['an answer of 500', () => summaryOf(WEBHOOK, answering(500))],
     ['a target that is unreachable', () => summaryOf(WEBHOOK, refusing('ECONNREFUSED'))],
-    ['its certificate', () => summaryOf(WEBHOOK, refusing('SELF_SIGNED_CERT_IN_CHAIN'))],
+    ['its certificate', () => summaryOf(WEBHOOK, refusing('SELF_SIGNED_CERT_IN_CHAIN', 'TLS'))],
     ['a missing answer', () => summaryOf(WEBHOOK, silent())],
     ['a missing URL', () => summaryOf({ ...WEBHOOK, url: '' }, answering(200))],
   ];

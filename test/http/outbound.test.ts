@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { AmbiguousError, BadRequestError, NotSentError } from '../../http/errors.js';
 import { createOutbound, MAX_BODY_BYTES, type Outbound } from '../../http/outbound.js';
 import { startPrivateService } from '../../local/simulators/private-service.js';
+import { testNetwork } from '../support/network.js';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -11,11 +12,11 @@ afterEach(async () => {
 
 function outbound(options: { followRedirects?: boolean; maxBodyBytes?: number } = {}): Outbound {
   const out = createOutbound({
-    tls: { verify: true },
+    network: testNetwork(),
+    verifyTls: true,
     keepAlive: false,
     followRedirects: options.followRedirects ?? true,
     userAgent: 'test',
-    connectTimeoutMs: 10_000,
     ...(options.maxBodyBytes !== undefined && { maxBodyBytes: options.maxBodyBytes }),
   });
   closers.push(() => out.close());

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { createBatchHandler } from '../../ingest/accept-batch.js';
 import type { BatchHandler, BatchVerdict, SourceRecord } from '../../ingest/record-source.js';
+import { Health } from '../../telemetry/health.js';
 import type { WorkflowStart, WorkflowStarter } from '../../temporal/start-workflow.js';
 import { signed, webhookMessage } from '../port/messages.js';
 import { recordOf, SETTINGS } from './records.js';
@@ -30,12 +31,19 @@ interface Setup {
     signal?: AbortSignal,
   ): Promise<{ verdict: BatchVerdict; accepted: bigint[] }>;
   started: WorkflowStart[];
+  health: Health;
   log: Record<string, unknown>[];
 }
 
-function setup(start?: WorkflowStarter['start'], concurrentStarts = 4, settings = SETTINGS): Setup {
+function setup(
+  start?: WorkflowStarter['start'],
+  concurrentStarts = 4,
+  settings = SETTINGS,
+  now?: () => number,
+): Setup {
   const started: WorkflowStart[] = [];
   const log: Record<string, unknown>[] = [];
+  const health = new Health(now);
   const handle = createBatchHandler({
     starter: {
       start: (workflow) => {
@@ -45,6 +53,7 @@ function setup(start?: WorkflowStarter['start'], concurrentStarts = 4, settings 
     },
     decision: settings,
     concurrentStarts,
+    health,
     logger: pino({ level: 'trace' }, { write: (line: string) => void log.push(JSON.parse(line)) }),
   });
   const accept: Setup['accept'] = async (records, signal = new AbortController().signal) => {
@@ -53,7 +62,7 @@ function setup(start?: WorkflowStarter['start'], concurrentStarts = 4, settings 
     const verdict = await handle(batch, { signal, onAccepted: (offset) => void accepted.push(offset) });
     return { verdict, accepted };
   };
-  return { handle, accept, started, log };
+  return { handle, accept, started, health, log };
 }
 
 /** A starter that refuses some ids. */
@@ -374,4 +383,83 @@ test('bad signatures on several partitions at once are counted one by one: the t
   const verdicts = await Promise.all([1, 2, 3, 4].map((offset) => accept([forged(offset)])));
   expect(started).toHaveLength(2);
   expect(verdicts.filter(({ verdict }) => verdict.retryAfterMs !== undefined)).toHaveLength(2);
+});
+
+describe('health', () => {
+  test('names a held partition in words that name no record, until it moves again', async () => {
+    let down = true;
+    const { accept, health } = setup(async () => {
+      if (down) throw new Error('planted error');
+      return 'started';
+    });
+    await accept([good(1)]);
+    const { reasons } = health.readiness();
+    expect(reasons).toMatchObject([
+      { part: 'ingest', reason: expect.stringContaining('Temporal does not take') },
+    ]);
+    expect(JSON.stringify(reasons)).not.toMatch(/planted|org_1|r_1/);
+    down = false;
+    await accept([good(1)]);
+    expect(health.readiness().isGood).toBe(true);
+  });
+
+  test('tells of a wrong client secret, and what to do', async () => {
+    const { accept, health } = setup();
+    await accept([1, 2, 3].map(forged));
+    expect(health.readiness().reasons).toMatchObject([
+      { part: 'ingest', reason: expect.stringMatching(/PORT_CLIENT_SECRET .* correct it and restart/) },
+    ]);
+  });
+
+  test('tells of a record that can not be decided on, without its name', async () => {
+    const broken = {
+      ...good(2),
+      get value(): never {
+        throw new Error('planted error');
+      },
+    };
+    const { accept, health } = setup();
+    await accept([broken]);
+    expect(JSON.stringify(health.readiness().reasons)).not.toMatch(/planted|org_1/);
+    expect(health.readiness().reasons).toMatchObject([
+      { reason: expect.stringContaining("can't be decided on") },
+    ]);
+  });
+
+  test('forgets a held partition that never comes again', async () => {
+    let clock = 0;
+    const { accept, health } = setup(refusing('r_1'), 4, SETTINGS, () => clock);
+    await accept([good(1)]);
+    clock += 60_000;
+    expect(health.readiness().isGood).toBe(false);
+    clock += 60_000;
+    expect(health.readiness().isGood).toBe(true);
+  });
+
+  test.each([1, 2])(
+    'with %d starts at once, is stuck when a batch makes no step for five minutes, until it ends',
+    async (concurrentStarts) => {
+      let clock = 0;
+      const [first, second] = [deferred(), deferred()];
+      const { accept, health } = setup(
+        ({ id }) => (id === 'r_1' ? first : second).promise.then(() => 'started'),
+        concurrentStarts,
+        SETTINGS,
+        () => clock,
+      );
+      const done = accept([good(1), good(2)]);
+      await new Promise(setImmediate);
+      clock += 300_000;
+      expect(health.liveness().isGood).toBe(true);
+      first.resolve();
+      await new Promise(setImmediate);
+      clock += 300_000;
+      expect(health.liveness().isGood).toBe(true);
+      clock += 1;
+      expect(health.liveness().reasons).toMatchObject([{ part: 'ingest' }]);
+      second.resolve();
+      await done;
+      expect(health.liveness().isGood).toBe(true);
+    },
+  );
 });

@@ -6,17 +6,20 @@ import { KafkaSource } from '../../ingest/kafka-source.js';
 import { PollingSource } from '../../ingest/polling-source.js';
 import type { PortSimulatorOptions } from '../../local/simulators/port.js';
 import { PortClient } from '../../port/client.js';
+import { Health } from '../../telemetry/health.js';
 import { REQUIRED } from '../config/required.js';
 import { CLIENT_SECRET, startPort } from '../local/simulators/port-fixtures.js';
 import { until } from '../support/house.js';
+import { testNetwork } from '../support/network.js';
 
 const KAFKA = { brokers: ['kafka:9196'], username: 'org', password: 'secret' };
+const network = testNetwork();
 const outbound = createOutbound({
-  tls: { verify: true },
+  network,
+  verifyTls: true,
   keepAlive: true,
   followRedirects: false,
   userAgent: 'test',
-  connectTimeoutMs: 5000,
 });
 const stop = new AbortController();
 afterAll(() => {
@@ -33,7 +36,11 @@ async function setup(streamer: string, options: Partial<PortSimulatorOptions> = 
   );
   const logger = pino({}, { write: (line: string) => void log.push(line) });
   const config = loadConfig({ ...REQUIRED, STREAMER_NAME: streamer });
-  return { port, log, create: () => createSource(config, client, logger, stop.signal) };
+  return {
+    port,
+    log,
+    create: () => createSource(config, client, network, logger, stop.signal, new Health()),
+  };
 }
 
 test.each([

@@ -75,6 +75,12 @@ describe('a run of ours', () => {
     });
   });
 
+  test('may be repeated after an unanswered call where the receiver allows it, but for GitLab', () => {
+    const policy = { ...POLICY, retryAmbiguous: true };
+    expect(started(signed(webhookMessage()), { policy }).input.policy).toEqual(policy);
+    expect(started(signed(gitlabMessage()), { policy }).input.policy).toEqual(POLICY);
+  });
+
   test('of GitLab becomes another, without headers', () => {
     const message = gitlabMessage();
     const { type, input, searchAttributes } = started(signed(message));

@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { type Admin, Kafka, logLevel, type Producer } from 'kafkajs';
 import { pino } from 'pino';
 import { KafkaSource, type KafkaSourceOptions } from '../../ingest/kafka-source.js';
 import type { BatchHandler } from '../../ingest/record-source.js';
 import { type RunningKafka, startKafka } from '../../local/parts/kafka.js';
+import { Health } from '../../telemetry/health.js';
 import { until } from '../support/house.js';
 
 let broker: RunningKafka;
@@ -33,6 +35,7 @@ interface Source {
   topic: string;
   groupId: string;
   log: () => string;
+  health: Health;
   source: KafkaSource;
   run(handle: BatchHandler): void;
 }
@@ -47,6 +50,7 @@ async function createSource(
   if (!changes.runsTopic) await broker.createTopics([{ name: topic, partitions: 1 }]);
   const logFile = join(tmpdir(), `kafka-source-${name}.log`);
   writeFileSync(logFile, '');
+  const { health = new Health() } = more;
   const groupId = changes.groupId ?? `g.${name}`;
   const source = new KafkaSource({
     settings: {
@@ -59,8 +63,9 @@ async function createSource(
       changeLogTopic: `${topic}.changes`,
       ...changes,
     },
-    access: async () => ({ brokers: broker.plaintextBrokers }),
+    access: async () => ({ brokers: broker.plaintextBrokers, tls: createSecureContext() }),
     logger: pino({ level: 'debug' }, pino.destination({ dest: logFile, sync: true })),
+    health,
     ...more,
   });
   stops.push(() => source.stop());
@@ -68,6 +73,7 @@ async function createSource(
     topic,
     groupId,
     log: () => readFileSync(logFile, 'utf8'),
+    health,
     source,
     run: (handle) => void source.run(handle),
   };
@@ -248,4 +254,67 @@ test('the change log is read where there is one, and its records are told from r
       ['change log', 'a change'],
     ]),
   );
+});
+
+describe('health', () => {
+  const reasons = (health: Health) =>
+    health.readiness().reasons.map(({ part, reason }) => `${part}: ${reason}`);
+
+  test('is good once the consumer is in its group, and while its partition is held', async () => {
+    const { run, topic, health } = await createSource({ sessionTimeoutMs: 1000 });
+    expect(reasons(health)).toEqual([expect.stringContaining('kafka: not in its consumer group yet')]);
+    let attempts = 0;
+    await publish(topic, ['a']);
+    run(async () => {
+      attempts++;
+      return { retryAfterMs: 1500 };
+    });
+    await until('it is in its group', () => health.readiness().isGood);
+    const told = new Set<string>();
+    await until('the partition was held for longer than a session', () => {
+      for (const reason of reasons(health)) told.add(reason);
+      return attempts === 2;
+    });
+    expect([...told]).toEqual([]);
+  });
+
+  test('is no question of a loop before the source runs, however long the process waits for Temporal', async () => {
+    let clock = 0;
+    const health = new Health(() => clock);
+    await createSource({}, { health });
+    clock += 24 * 3_600_000;
+    expect(health.liveness().isGood).toBe(true);
+    expect(reasons(health)).toEqual([expect.stringContaining('kafka: not in its consumer group yet')]);
+  });
+
+  test('tells that the consumer is rebuilt, in words that quote no error', async () => {
+    const { run, topic, health } = await createSource();
+    await publish(topic, ['a']);
+    run(() => {
+      throw new TypeError('planted error');
+    });
+    await until('it is told', () => reasons(health).some((reason) => reason.includes('is rebuilt')));
+    expect(reasons(health).join()).not.toContain('planted');
+    expect(health.liveness().isGood).toBe(true);
+  });
+
+  test('tells that a broker has fallen silent once the session is over, and recovers with it', async () => {
+    let aheadMs = 0;
+    const { run, health } = await createSource(
+      { sessionTimeoutMs: 1000 },
+      { health: new Health(() => Date.now() + aheadMs) },
+    );
+    run(collecting([]));
+    await until('it is in its group', () => health.readiness().isGood);
+    broker.child.signal('SIGSTOP');
+    try {
+      await until('it is told', () => reasons(health).some((reason) => reason.includes('no heartbeat')));
+      expect(health.liveness().isGood).toBe(true);
+      aheadMs = 300_001;
+      expect(health.liveness().reasons).toMatchObject([{ part: 'kafka' }]);
+    } finally {
+      broker.child.signal('SIGCONT');
+    }
+    await until('it is in its group again', () => health.readiness().isGood, 45_000);
+  });
 });

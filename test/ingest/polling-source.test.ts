@@ -84,7 +84,7 @@ describe('a claimed run', () => {
   });
 
   test('that another agent took over when its lease had ended is counted, and no error', async () => {
-    const { run, again, advance, pending, source, other, said } = await startPolling();
+    const { run, again, advance, pending, source, health, other, said } = await startPolling();
     const [runId = ''] = await pending(1);
     const waitMs = await run(async (batch, context) => {
       advance(60_000);
@@ -97,7 +97,7 @@ describe('a claimed run', () => {
     expect(source.counts).toMatchObject({ acknowledged: 0, acknowledgedByOthers: 1 });
     expect(said()).toContainEqual(expect.stringContaining('acknowledged by another agent before'));
     expect(await again()).toBe(SETTINGS.intervalMs);
-    expect(source.healthy()).toBe(true);
+    expect(health.readiness().isGood).toBe(true);
   });
 
   test('whose acknowledgement fails comes again after its lease, and is acknowledged then', async () => {
@@ -284,22 +284,50 @@ describe('the pace', () => {
 
 describe('health', () => {
   test('fails when nothing could be claimed for too long, is told once, and recovers', async () => {
-    const { run, again, advance, port, source, said } = await startPolling();
-    port.inject({ kind: 'respond', path: /claim-pending$/, response: { status: 500 } });
+    const { run, again, advance, port, health, said } = await startPolling();
     await run(accepting());
+    port.inject({ kind: 'respond', path: /claim-pending$/, response: { status: 500 } });
+    await again();
     advance(20_000);
     await again();
-    expect(source.healthy()).toBe(true);
+    expect(health.readiness().isGood).toBe(true);
     advance(1);
     await again();
     await again();
-    expect(source.healthy()).toBe(false);
+    expect(health.readiness().reasons).toMatchObject([
+      { part: 'polling', reason: expect.stringContaining('POLLING_MAX_FAILURE_DURATION_SECONDS') },
+    ]);
     const told = said().filter((line) => line.includes('POLLING_MAX_FAILURE_DURATION_SECONDS'));
     expect(told).toHaveLength(1);
     port.clearFaults();
     await again();
-    expect(source.healthy()).toBe(true);
+    expect(health.readiness().isGood).toBe(true);
     expect(said()).toContainEqual('Port can be polled again');
+  });
+
+  test('is not good before the first poll that succeeded, and the reason quotes nothing of Port', async () => {
+    const { run, again, port, health } = await startPolling();
+    const response = { status: 500, body: { message: 'planted answer' } };
+    port.inject({ kind: 'respond', path: /claim-pending$/, times: 1, response });
+    await run(accepting());
+    const { reasons } = health.readiness();
+    expect(reasons).toMatchObject([
+      { part: 'polling', reason: expect.stringContaining('no poll has succeeded yet') },
+    ]);
+    expect(JSON.stringify(reasons)).not.toContain('planted');
+    await again();
+    expect(health.readiness().isGood).toBe(true);
+  });
+
+  test('tells a loop that waits from one that stands still', async () => {
+    const { run, again, advance, health } = await startPolling();
+    await run(accepting());
+    advance(SETTINGS.intervalMs + 300_000);
+    expect(health.liveness().isGood).toBe(true);
+    advance(1);
+    expect(health.liveness().reasons).toMatchObject([{ part: 'polling' }]);
+    await again();
+    expect(health.liveness().isGood).toBe(true);
   });
 
   test('credentials that Port refuses are logged with advice', async () => {
@@ -386,7 +414,7 @@ describe('workflow node runs', () => {
     const claimNodeRuns = async () => {
       throw new PortError(404, 'not_found', 'Port answered 404', { headers: {} }, true);
     };
-    const { run, again, advance, source, log } = await startPolling(
+    const { run, again, advance, health, log } = await startPolling(
       {},
       { queue: 'nodes', api: { claimNodeRuns } },
     );
@@ -395,6 +423,6 @@ describe('workflow node runs', () => {
     expect(await again()).toBe(SETTINGS.maxBackoffMs);
     expect(log).toHaveLength(1);
     expect(log[0]?.['msg']).toContain('Port hands out no workflow node runs');
-    expect(source.healthy()).toBe(true);
+    expect(JSON.stringify(health.readiness())).not.toContain('POLLING_MAX_FAILURE_DURATION_SECONDS');
   });
 });

@@ -7,7 +7,9 @@ import type { BatchHandler, RecordBatch, SourceRecord } from '../../ingest/recor
 import type { PortSimulator } from '../../local/simulators/port.js';
 import { PortClaims } from '../../port/claims.js';
 import { PortClient } from '../../port/client.js';
+import { Health } from '../../telemetry/health.js';
 import { CLIENT_SECRET, startPort, WEBHOOK } from '../local/simulators/port-fixtures.js';
+import { testNetwork } from '../support/network.js';
 
 export const SETTINGS: PollingSourceOptions['settings'] = {
   intervalMs: 10_000,
@@ -23,6 +25,7 @@ export const SETTINGS: PollingSourceOptions['settings'] = {
 export interface Polling {
   port: PortSimulator;
   source: PollingSource;
+  health: Health;
   log: Record<string, unknown>[];
   /** What the log says, in order. */
   said(): string[];
@@ -75,6 +78,7 @@ export async function startPolling(
   };
   const log: Record<string, unknown>[] = [];
   const { api: changedApi, queue = 'runs', ...options } = more;
+  const health = new Health(now);
   const source = new PollingSource({
     port: {
       claimRuns: (o) => (queue === 'runs' ? api.claimRuns(o) : never),
@@ -85,6 +89,7 @@ export async function startPolling(
     },
     settings: { ...SETTINGS, ...changes },
     logger: pino({ level: 'debug' }, { write: (line: string) => void log.push(JSON.parse(line)) }),
+    health,
     now,
     wait,
     random: () => 1,
@@ -98,6 +103,7 @@ export async function startPolling(
   return {
     port,
     source,
+    health,
     log,
     said: () => log.map(({ msg }) => String(msg)),
     run(handle) {
@@ -127,11 +133,11 @@ export async function startPolling(
 
 function claimsAt(apiUrl: string, now: () => number): PortClaims {
   const outbound = createOutbound({
-    tls: { verify: true },
+    network: testNetwork(),
+    verifyTls: true,
     keepAlive: true,
     followRedirects: false,
     userAgent: 'test',
-    connectTimeoutMs: 5000,
   });
   closers.push(() => outbound.close());
   return new PortClaims(

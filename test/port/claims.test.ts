@@ -3,13 +3,14 @@ import type { PortSimulator } from '../../local/simulators/port.js';
 import { PortClaims, UNREADABLE_CLAIM } from '../../port/claims.js';
 import { PortClient } from '../../port/client.js';
 import { CLIENT_SECRET, startPort, WEBHOOK } from '../local/simulators/port-fixtures.js';
+import { testNetwork } from '../support/network.js';
 
 const outbound = createOutbound({
-  tls: { verify: true },
+  network: testNetwork(),
+  verifyTls: true,
   keepAlive: true,
   followRedirects: false,
   userAgent: 'test',
-  connectTimeoutMs: 5000,
 });
 afterAll(() => outbound.close());
 

@@ -9,6 +9,7 @@ import {
 } from '../../local/simulators/port.js';
 import { PortClient, PortError } from '../../port/client.js';
 import { WEBHOOK } from '../local/simulators/port-fixtures.js';
+import { testNetwork } from '../support/network.js';
 
 const CLIENT_ID = 'planted-client-id';
 const CLIENT_SECRET = 'planted-client-secret-of-some-length';
@@ -48,11 +49,11 @@ async function setup(options: Partial<PortSimulatorOptions> = {}, now?: () => nu
 
 function clientOf(apiUrl: string, changes: { clientSecret?: string } = {}, now?: () => number): PortClient {
   const outbound = createOutbound({
-    tls: { verify: true },
+    network: testNetwork(),
+    verifyTls: true,
     keepAlive: true,
     followRedirects: false,
     userAgent: 'test',
-    connectTimeoutMs: 5000,
   });
   closers.push(() => outbound.close());
   return new PortClient(

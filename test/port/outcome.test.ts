@@ -1,4 +1,4 @@
-import type { OutboundResponse } from '../../http/outbound.js';
+import type { OutboundResponse } from '../../http/read-response.js';
 import type { Json } from '../../port/message.js';
 import {
   type Conclusion,

@@ -133,6 +133,29 @@ describe('how a run ends', () => {
     expect(failureOf(result).message).toContain('may have been reached');
   });
 
+  test('an attempt that dies with its worker is made again where the receiver honours the key', async () => {
+    let attempts = 0;
+    const { result, invoked } = await carryOut(
+      async () => {
+        if (++attempts === 1) await Context.current().cancelled;
+        return { kind: 'outcome', outcome: SUCCESS };
+      },
+      {
+        input: {
+          policy: {
+            callTimeoutMs: 100,
+            workerLostAfterMs: 900,
+            retryWindowMs: 60_000,
+            maxWaitMs: 60_000,
+            retryAmbiguous: true,
+          },
+        },
+      },
+    );
+    expect(result).toMatchObject({ status: 'SUCCESS' });
+    expect(invoked).toHaveLength(2);
+  });
+
   test('a run that no worker calls for within its time is reported as never sent', async () => {
     const policy = { callTimeoutMs: 100, workerLostAfterMs: 100, retryWindowMs: 1000, maxWaitMs: 1000 };
     const { reports, invoked } = await carryOut(

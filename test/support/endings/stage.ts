@@ -1,5 +1,8 @@
 /** Where endings are made to happen: a house, and short ways to have a run carried out and to see how it ended. */
+
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { createOutbound, type Outbound } from '../../../http/outbound.js';
@@ -13,6 +16,7 @@ import { buildRunMessage } from '../../../local/simulators/port-message.js';
 import { PortClient } from '../../../port/client.js';
 import type { CallPolicy, RunInput } from '../../../workflows/contract.js';
 import { type House, startHouse, until } from '../house.js';
+import { testNetwork } from '../network.js';
 
 /** How one run ended, as far as docs/endings.md speaks of it. */
 export interface Ending {
@@ -69,6 +73,7 @@ export class Stage {
   /** A house with a worker and an ingester; `projects` are made in GitLab, in the group of this stage. */
   static async open(projects: string[], folder: string): Promise<Stage> {
     const tokens = Object.fromEntries(projects.map((name) => [`${GROUP}_${name}`, `glptt-${name}`]));
+    const proxy = await startRefusingProxy();
     const house = await startHouse(
       {
         WEBHOOK_INVOKER_TIMEOUT: String(POLICY.callTimeoutMs / 1000),
@@ -76,6 +81,8 @@ export class Stage {
         CALL_RETRY_WINDOW_SECONDS: String(POLICY.retryWindowMs / 1000),
         RUN_MAX_WAIT_SECONDS: String(POLICY.maxWaitMs / 1000),
         NODE_EXTRA_CA_CERTS: join(folder, 'trusted.pem'),
+        HTTPS_PROXY: proxy.url,
+        NO_PROXY: '127.0.0.1,localhost,invalid',
         ...tokens,
       },
       {
@@ -90,15 +97,17 @@ export class Stage {
     await writeFile(join(folder, 'trusted.pem'), house.kafka.caPem + ca.caPem);
     const [ingester] = await Promise.all([house.agent('ingest'), house.agent('worker')]);
     const outbound = createOutbound({
-      tls: { verify: true },
+      network: testNetwork(),
+      verifyTls: true,
       keepAlive: false,
       followRedirects: false,
       userAgent: 'test',
-      connectTimeoutMs: 5000,
     });
     const { PORT_CLIENT_ID: clientId = '', PORT_CLIENT_SECRET: clientSecret = '' } = house.environment;
     const portClient = new PortClient({ apiUrl: house.port.url, clientId, clientSecret }, outbound);
-    return new Stage({ house, ca, ingester, outbound, portClient });
+    const stage = new Stage({ house, ca, ingester, outbound, portClient });
+    stage.closing(proxy);
+    return stage;
   }
 
   /** Has something closed with the stage. */
@@ -209,4 +218,18 @@ function webhookMethod(url: string, more: Partial<WebhookMethod>): WebhookMethod
 export async function closedPort(): Promise<number> {
   const [port = 0] = await freePorts(1);
   return port;
+}
+
+/** A proxy that answers every CONNECT with the status that the target's name has in it. */
+async function startRefusingProxy(): Promise<{ url: string; close(): Promise<void> }> {
+  const server = createServer();
+  server.on('connect', (request, socket) => {
+    const status = /(\d{3})/.exec(request.url ?? '')?.[1] ?? '500';
+    socket.end(`HTTP/1.1 ${status} No\r\nContent-Length: 0\r\n\r\n`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
 }

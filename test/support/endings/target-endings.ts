@@ -71,6 +71,11 @@ export const targetEndings: Record<string, Driver> = {
     return Promise.all([...services, plain].map((url) => stage.webhook(`${url}/ok`)));
   },
 
+  'proxy-refuses': async (stage) =>
+    Promise.all([407, 403].map((status) => stage.webhook(`https://proxy-answers-${status}.example/`))),
+  'proxy-cannot': async (stage) => [await stage.webhook('https://proxy-answers-502.example/')],
+  'not-allowed': async (stage) => [await stage.webhook('http://169.254.169.254/latest/meta-data')],
+
   'answer-lost': async (stage) => {
     const { service } = stage.house;
     service.inject({ kind: 'dropAfter', path: /^\/ok\/dropped$/ });
