@@ -63,14 +63,14 @@ const EXPLANATIONS: Record<string, Explanation> = {
     todo: 'Write http:// instead of https://: for a proxy in its variable, for a target in the address that is called',
     permanent: true,
   },
-  PROXY_401: refusal('asks for other credentials'),
-  PROXY_407: refusal('asks for other credentials'),
+  PROXY_401: refusal(),
+  PROXY_407: refusal(),
   PROXY_403: {
     what: 'the proxy does not allow this host or port',
     todo: 'Have the proxy allow it, or name the host in NO_PROXY if it can be reached directly',
     permanent: true,
   },
-  SOCKS_AUTH: refusal('asks for other credentials'),
+  SOCKS_AUTH: refusal(),
   SOCKS_NOT_ALLOWED: {
     what: 'the proxy does not allow this host or port',
     todo: 'Have the proxy allow it, or name the host in NO_PROXY if it can be reached directly',
@@ -139,9 +139,9 @@ function certificate(what: string, todo?: string): Explanation {
   return { what, permanent: true, ...(todo !== undefined && { todo }) };
 }
 
-function refusal(what: string): Explanation {
+function refusal(): Explanation {
   return {
-    what: `the proxy ${what}`,
+    what: 'the proxy does not accept user and password, or wants some',
     todo: 'Check user and password in the proxy variable; special characters in them are percent-encoded',
     permanent: true,
   };

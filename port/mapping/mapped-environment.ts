@@ -17,7 +17,7 @@ const TEMPORAL_SECRET = /^TEMPORAL_(?:API_KEY|TLS_\w+_DATA|GRPC_META_\w+|CODEC_\
 const OTHER_SECRET =
   /^(?:PORT_CLIENT_SECRET|PORT_AGENT_PRIVATE_KEY\w*|KAFKA_\w*(?:PASSWORD|USERNAME|SECRET)\w*)$/i;
 const SECRET_WORD = /(?:SECRET|PASSWORD|PRIVATE_KEY|API_KEY|ENCRYPTION_KEY|CREDENTIALS)/;
-const PROXY = /^(?:https?|all|ftp|socks|ws|wss)_proxy$/i;
+const PROXY = /_proxy$/i;
 
 /** The variables a mapping may see; proxies' addresses without user and password. */
 export function mappingEnvironment(environment: Environment): Record<string, string> {

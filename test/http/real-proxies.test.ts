@@ -102,7 +102,7 @@ describeWith(SQUID, 'Squid', () => {
       `${scheme}://origin.test:${port()}/ok`,
       withCredentials(squid.url, 'al%40ice:wrong-one'),
     );
-    expect(said).toMatch(/the proxy asks for other credentials \(PROXY_407\)\. Check user and password/);
+    expect(said).toMatch(/the proxy does not accept user and password, or wants some \(PROXY_407\)\. Check user and password/);
     expect(said).not.toContain('wrong-one');
   });
 
@@ -153,7 +153,7 @@ describeWith(MICROSOCKS, 'microsocks', () => {
     expect(await call(`https://localhost:${secure.port}/ok`, address)).toBe(200);
     expect(await call(`https://127.0.0.1:${secure.port}/ok`, address)).toBe(200);
     const bad = await call(`http://localhost:${plain.port}/ok`, address.replace('p%40ss', 'wrong-one'));
-    expect(bad).toMatch(/asks for other credentials \(SOCKS_AUTH\)/);
+    expect(bad).toMatch(/does not accept user and password, or wants some \(SOCKS_AUTH\)/);
     expect(bad).not.toContain('wrong-one');
     expect(await call('http://localhost:9/', address)).toContain('(SOCKS_CONNECTION_REFUSED)');
   });
