@@ -4,10 +4,11 @@
  */
 import type { Health, HealthLoop } from '../telemetry/health.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { WorkflowStarter } from '../temporal/start-workflow.js';
+import { NotStartedError, type WorkflowStarter } from '../temporal/start-workflow.js';
 import { type Decision, type DecisionContext, decide, recordName } from './decide.js';
 import { HeldPartitions, type Refusal } from './held-partitions.js';
 import type { MatchMapping } from './match-mapping.js';
+import type { HasEnded } from './old-runs.js';
 import type { BatchContext, BatchHandler, RecordBatch, SourceRecord } from './record-source.js';
 import { Semaphore } from './semaphore.js';
 
@@ -16,6 +17,8 @@ export interface AcceptOptions {
   decision: Omit<DecisionContext, 'signatures'>;
   /** Left out without a mapping file. */
   matchMapping?: MatchMapping;
+  /** Left out when Temporal does not say how long it remembers. */
+  hasEnded?: HasEnded;
   concurrentStarts: number;
   logger: Logger;
   health: Health;
@@ -62,8 +65,12 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
       }
       if (decision.kind === 'ignore') context.onIgnored?.(record.offset);
       const accepted = carryOut(decision, record)
-        .then(() => row.accept(record))
+        .then(() => {
+          row.accept(record);
+          slots.widen();
+        })
         .catch((error) => {
+          if (error instanceof NotStartedError && error.exhausted) slots.narrow();
           const reason = `Temporal did not take ${recordName(record)}: ${messageOf(error)}`;
           refusal ??= { reason, told: NOT_TAKEN };
         })
@@ -86,7 +93,8 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
       // Decided and remembered in one go: another partition's record must not be judged in between.
       const decision = decide(record, { ...options.decision, signatures }, match);
       remember(decision, record);
-      return decision;
+      if (!(await options.hasEnded?.(decision, record))) return decision;
+      return { kind: 'ignore', reason: 'ended in Port before' };
     } catch (error) {
       return {
         kind: 'undecidable',

@@ -3,28 +3,35 @@
  *
  * A pure function. First "is it mine?", since several agents share one topic; only then the signature.
  */
-import { excerpt } from '../port/excerpt.js';
+import { excerpt, oneLine } from '../port/excerpt.js';
 import {
   type InvocationMethod,
   invocationMethodOf,
+  isJson,
   isNodeRun,
   type Json,
   type JsonObject,
   kindOfRun,
+  type MessageKind,
   parseMessage,
   runIdOf,
 } from '../port/message.js';
 import { describeCall } from '../port/plan.js';
+import { redact } from '../port/secrets/redact.js';
 import { verify } from '../port/signature.js';
 import type { WorkflowStart } from '../temporal/start-workflow.js';
 import type { CallPolicy, RejectInput, RunInput, RunWorkflowType } from '../workflows/contract.js';
 import { describeRun, MAX_SUMMARY_LENGTH } from './describe-run.js';
 import type { SourceRecord } from './record-source.js';
 
-export type IgnoreReason = 'not for an agent' | 'GitLab run without an agent flag' | 'no mapping matches';
+export type IgnoreReason =
+  | 'not for an agent'
+  | 'GitLab run without an agent flag'
+  | 'no mapping matches'
+  | 'ended in Port before';
 
 export type Decision =
-  | { kind: 'start'; workflow: WorkflowStart }
+  | { kind: 'start'; run: MessageKind; workflow: WorkflowStart }
   | { kind: 'ignore'; reason: IgnoreReason }
   | { kind: 'reject'; reason: RejectInput['reason']; workflow: WorkflowStart }
   | { kind: 'hold'; reason: string };
@@ -59,6 +66,7 @@ const MAX_MESSAGE_BYTES = 1_500_000;
 const RUN_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 /** Of a rejected record so much is kept as evidence, in characters. */
 const MAX_SHOWN_ID_LENGTH = 200;
+const MAX_EXTRACT_LENGTH = 500;
 
 export function recordName({ topic, partition, offset }: SourceRecord): string {
   return `${topic}/${partition}/${offset}`;
@@ -67,8 +75,7 @@ export function recordName({ topic, partition, offset }: SourceRecord): string {
 /** Decides on one record; `match` is what the mapping evaluator found, which needs no decision of its own. */
 export function decide(record: SourceRecord, context: DecisionContext, match?: MappingMatch): Decision {
   const message = parseMessage(record.value);
-  if (!message)
-    return reject(record, 'not JSON', 'The record holds no JSON object; Port does not write such records.');
+  if (!message) return unreadable(record);
   const kind = record.origin === 'change log' ? 'change' : kindOfRun(message);
   const invocation = invocationMethodOf(message, kind);
   const ignored = whyNotMine(invocation, context, match);
@@ -88,7 +95,7 @@ export function decide(record: SourceRecord, context: DecisionContext, match?: M
   const call = match?.call ?? describeCall(invocation, context.gitlabUrl);
   const policy = policyFor(invocation, context.policy);
   const input: RunInput = { runId, kind, call, message: verified.message, policy };
-  return { kind: 'start', workflow: runWorkflow(input, invocation) };
+  return { kind: 'start', run: kind, workflow: runWorkflow(input, invocation) };
 }
 
 /** GitLab knows no idempotency key: there, a second request is a second pipeline. */
@@ -111,6 +118,18 @@ function whyNotMine(
   }
   return match?.isMatched === false && context.unmatchedRuns === 'ignore' ? 'no mapping matches' : undefined;
 }
+
+function unreadable(record: SourceRecord): Decision {
+  return isJson(record.value)
+    ? reject(
+        record,
+        'unknown shape',
+        `The record is JSON, but no object as Port's messages are. ${NOT_PORTS}`,
+      )
+    : reject(record, 'not JSON', `The record is no JSON. ${NOT_PORTS}`);
+}
+
+const NOT_PORTS = 'Port does not write such records; whoever may write to the topic can.';
 
 function badSignature(record: SourceRecord, runId: Json | undefined, context: DecisionContext): Decision {
   const { anyGood, bad } = context.signatures;
@@ -146,6 +165,7 @@ function reject(
     advice,
     sizeBytes: record.value?.byteLength ?? 0,
     timestampMs: record.timestampMs,
+    extract: extractOf(record.value),
     ...(runId !== undefined && { runId: excerpt(JSON.stringify(runId), MAX_SHOWN_ID_LENGTH) }),
     ...(reportTo !== undefined && { reportTo }),
   };
@@ -161,4 +181,10 @@ function reject(
       searchAttributes: {},
     },
   };
+}
+
+/** Redacted before it is cut, and of few bytes: half a secret is not recognized, and a large record is costly. */
+function extractOf(value: Uint8Array | null): string {
+  const start = new TextDecoder().decode(value?.subarray(0, 8 * MAX_EXTRACT_LENGTH));
+  return excerpt(oneLine(redact(start, [])), MAX_EXTRACT_LENGTH);
 }

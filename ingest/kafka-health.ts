@@ -8,6 +8,9 @@
 import type { Consumer } from 'kafkajs';
 import type { Health, HealthLoop, HealthPart } from '../telemetry/health.js';
 
+/** Joining a group takes a while: its other members have to come along. */
+const SHORTEST_STALL_MS = 10_000;
+
 const NOT_JOINED = 'not in its consumer group yet';
 const REBUILT = 'the consumer failed and is rebuilt; the log says why';
 const REBALANCING = 'the group shares its partitions out anew, which takes seconds';
@@ -35,15 +38,21 @@ export class KafkaHealth {
     this.loop?.end();
   }
 
-  /** Follows a consumer until the function that is returned is called. */
-  follow(consumer: Consumer, sessionTimeoutMs: number): () => void {
+  /**
+   * Follows a consumer until the function that is returned is called; `onSilence` is called when it has shown no
+   * sign of life for three sessions, which no error of its own tells: a connection that swallows what is sent.
+   */
+  follow(consumer: Consumer, sessionTimeoutMs: number, onSilence: () => void): () => void {
     const { GROUP_JOIN, HEARTBEAT, REBALANCING: SHARED_OUT, FETCH_START } = consumer.events;
     let silence: NodeJS.Timeout | undefined;
+    let stall: NodeJS.Timeout | undefined;
     const isMember = (): void => {
       this.loop?.tick();
       this.part.up();
       clearTimeout(silence);
       silence = setTimeout(() => this.lost(sessionTimeoutMs), sessionTimeoutMs).unref();
+      clearTimeout(stall);
+      stall = setTimeout(onSilence, Math.max(3 * sessionTimeoutMs, SHORTEST_STALL_MS)).unref();
     };
     const off = [
       consumer.on(GROUP_JOIN, isMember),
@@ -53,6 +62,7 @@ export class KafkaHealth {
     ];
     return () => {
       clearTimeout(silence);
+      clearTimeout(stall);
       for (const remove of off) remove();
     };
   }

@@ -12,8 +12,10 @@ import { type Consumer, type EachBatchPayload, Kafka, type KafkaConfig } from 'k
 import type { Config } from '../config/config.js';
 import type { Health } from '../telemetry/health.js';
 import type { Logger } from '../telemetry/logger.js';
+import { Backlog } from './backlog.js';
 import { KafkaHealth } from './kafka-health.js';
 import { kafkaLog } from './kafka-log.js';
+import { positionsOf } from './kafka-positions.js';
 import { checkEveryMs, Progress } from './kafka-progress.js';
 import type { BatchHandler, RecordSource, SourceRecord } from './record-source.js';
 
@@ -34,6 +36,8 @@ export interface KafkaSourceOptions {
 
 const FIRST_REBUILD_MS = 1000;
 const LONGEST_REBUILD_MS = 60_000;
+/** More than a request to Kafka takes until it times out. */
+const LONGEST_LEAVE_MS = 40_000;
 /** A consumer that lasted so long was sound: the next wait starts small again. */
 const SOUND_AFTER_MS = 60_000;
 
@@ -41,10 +45,12 @@ export class KafkaSource implements RecordSource {
   private readonly stopping = new AbortController();
   private readonly aborts = new Set<AbortController>();
   private readonly health: KafkaHealth;
+  private readonly backlog: Backlog;
   private finished: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: KafkaSourceOptions) {
     this.health = new KafkaHealth(options.health);
+    this.backlog = new Backlog(options.logger, options.health);
   }
 
   run(handle: BatchHandler): Promise<void> {
@@ -82,8 +88,7 @@ export class KafkaSource implements RecordSource {
     this.health.building();
     const kafka = new Kafka(clientConfig(settings, await this.options.access(), logger));
     const topics = await this.existingTopics(kafka);
-    const firstOffsets =
-      settings.startFrom === 'latest' ? await endsWithoutCommit(kafka, settings.groupId, topics) : [];
+    const firstOffsets = await this.startingPoints(kafka, topics);
     const consumer = kafka.consumer({
       groupId: settings.groupId,
       sessionTimeout: settings.sessionTimeoutMs,
@@ -99,7 +104,15 @@ export class KafkaSource implements RecordSource {
       consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error)),
     );
     this.announceJoins(consumer);
-    const unfollow = this.health.follow(consumer, settings.sessionTimeoutMs);
+    let unfollow = (): void => {};
+    let patienceMs = LONGEST_LEAVE_MS;
+    const stalled = new Promise<unknown>((resolve) => {
+      unfollow = this.health.follow(consumer, settings.sessionTimeoutMs, () => {
+        patienceMs = 0;
+        resolve(new Error('Kafka has not answered for three sessions'));
+      });
+    });
+    const generation = new AbortController();
     try {
       await consumer.connect();
       // From the beginning, always: where "latest" starts is settled by `firstOffsets`, and a partition that is
@@ -109,13 +122,16 @@ export class KafkaSource implements RecordSource {
         autoCommit: false,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: 4,
-        eachBatch: (payload) => this.onBatch(payload, handle),
+        eachBatch: (payload) => this.onBatch(payload, handle, generation.signal),
       });
       await pin(consumer, firstOffsets);
-      return await Promise.race([crashed, aborted(this.stopping.signal)]);
+      void this.backlog.follow(() => positionsOf(kafka, settings.groupId, topics), generation.signal);
+      return await Promise.race([crashed, stalled, aborted(this.stopping.signal)]);
     } finally {
       unfollow();
-      await consumer.disconnect().catch(() => {});
+      generation.abort();
+      for (const abort of this.aborts) abort.abort();
+      await leave(consumer, patienceMs);
     }
   }
 
@@ -137,6 +153,31 @@ export class KafkaSource implements RecordSource {
     }
   }
 
+  /** Where to start with partitions that the group has committed nothing for; what was lost unread is told. */
+  private async startingPoints(kafka: Kafka, topics: string[]): Promise<TopicOffset[]> {
+    const { settings, logger } = this.options;
+    const positions = await positionsOf(kafka, settings.groupId, topics);
+    for (const { topic, partition, committed, low } of positions) {
+      if (committed === undefined || committed >= low) continue;
+      const records = Number(low - committed);
+      logger.error(
+        { topic, partition, committed: String(committed), first: String(low), records },
+        `Kafka deleted ${records} records before they were read: the ingester was away for longer than the topic keeps them. Look for runs in Port that are still open`,
+      );
+    }
+    const fresh = positions.filter(({ committed }) => committed === undefined);
+    if (fresh.length > 0) {
+      const where = settings.startFrom === 'latest' ? 'at the end' : 'with the oldest record there is';
+      const partitions = fresh.map(({ topic, partition }) => `${topic}/${partition}`);
+      logger.warn(
+        { groupId: settings.groupId, partitions },
+        `the consumer group has no position in these partitions, and starts ${where}: it is new, or was away for so long that Kafka forgot it`,
+      );
+    }
+    if (settings.startFrom !== 'latest') return [];
+    return fresh.map(({ topic, partition, high }) => ({ topic, partition, offset: String(high) }));
+  }
+
   private announceJoins(consumer: Consumer): void {
     const { logger, settings } = this.options;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
@@ -146,7 +187,13 @@ export class KafkaSource implements RecordSource {
     });
   }
 
-  private async onBatch(payload: EachBatchPayload, handle: BatchHandler): Promise<void> {
+  private async onBatch(
+    payload: EachBatchPayload,
+    handle: BatchHandler,
+    generation: AbortSignal,
+  ): Promise<void> {
+    // A consumer that was given up may still come to itself: its partitions are another's by then.
+    if (generation.aborted) return;
     const { topic, partition, messages } = payload.batch;
     const records = messages.map(
       (message): SourceRecord => ({
@@ -163,9 +210,16 @@ export class KafkaSource implements RecordSource {
     if (this.stopping.signal.aborted) abort.abort();
     const progress = new Progress(payload, abort, checkEveryMs(this.options.settings.sessionTimeoutMs));
     try {
+      this.backlog.fetched(records);
       const verdict = await handle(
         { topic, partition, records },
-        { signal: abort.signal, onAccepted: (offset) => progress.accept(offset) },
+        {
+          signal: abort.signal,
+          onAccepted: (offset) => {
+            progress.accept(offset);
+            this.backlog.accepted(topic, partition, offset);
+          },
+        },
       );
       await progress.finish();
       if (verdict.retryAfterMs !== undefined) this.holdPartition(payload, verdict.retryAfterMs);
@@ -183,6 +237,12 @@ export class KafkaSource implements RecordSource {
   }
 }
 
+/** Leaves the group, if Kafka answers; a consumer that hangs is left behind. */
+async function leave(consumer: Consumer, patienceMs: number): Promise<void> {
+  const gone = consumer.disconnect().catch(() => {});
+  await Promise.race([gone, delay(patienceMs, undefined, { ref: false })]);
+}
+
 interface TopicOffset {
   topic: string;
   partition: number;
@@ -198,29 +258,6 @@ async function pin(consumer: Consumer, offsets: TopicOffset[]): Promise<void> {
   if (offsets.length === 0) return;
   for (const offset of offsets) consumer.seek(offset);
   await consumer.commitOffsets(offsets);
-}
-
-/** The end of every partition for which the group has committed nothing yet. */
-async function endsWithoutCommit(kafka: Kafka, groupId: string, topics: string[]): Promise<TopicOffset[]> {
-  const admin = kafka.admin();
-  try {
-    await admin.connect();
-    const committed = await admin.fetchOffsets({ groupId, topics });
-    const ends: TopicOffset[] = [];
-    for (const { topic, partitions } of committed) {
-      const fresh = new Set(partitions.filter((p) => p.offset === '-1').map((p) => p.partition));
-      if (fresh.size === 0) continue;
-      const high = await admin.fetchTopicOffsets(topic);
-      ends.push(
-        ...high
-          .filter((p) => fresh.has(p.partition))
-          .map((p) => ({ topic, partition: p.partition, offset: p.high })),
-      );
-    }
-    return ends;
-  } finally {
-    await admin.disconnect();
-  }
 }
 
 function clientConfig(settings: Config['kafka'], access: KafkaAccess, logger: Logger): KafkaConfig {

@@ -8,10 +8,12 @@ import type { Logger } from '../telemetry/logger.js';
 import { mappingLog } from '../telemetry/mapping-note.js';
 import { USER_AGENT } from '../telemetry/version.js';
 import { connectToTemporal } from '../temporal/connection.js';
+import { retentionOf } from '../temporal/retention.js';
 import { createWorkflowStarter } from '../temporal/start-workflow.js';
 import { createBatchHandler } from './accept-batch.js';
 import { createSource } from './choose-source.js';
 import { createMatcher } from './match-mapping.js';
+import { createOldRunCheck } from './old-runs.js';
 
 /** A claim's answer holds up to as many messages as are claimed at once. */
 const LONGEST_CLAIM_BYTES = 32 * 1024 * 1024;
@@ -32,6 +34,7 @@ export async function runIngest(
   const mappings = config.mappingFile && (await openMappings(config.mappingFile, config.environment, told));
   const target = await connectToTemporal(config, network, logger, stop, temporal);
   try {
+    const retentionMs = await retentionOf(target);
     const starter = await createWorkflowStarter(target, config.temporal.taskQueue, logger);
     const handle = createBatchHandler({
       starter,
@@ -49,6 +52,9 @@ export async function runIngest(
         },
       },
       ...(mappings && { matchMapping: createMatcher(mappings, calls.gitlabUrl) }),
+      ...(retentionMs !== undefined && {
+        hasEnded: createOldRunCheck({ retentionMs, isOpen: (runId) => portApi.client.isOpen(runId) }),
+      }),
       concurrentStarts: config.concurrentStarts,
       logger,
       health,

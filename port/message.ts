@@ -30,6 +30,16 @@ export function parseMessage(value: Uint8Array | null): JsonObject | undefined {
   }
 }
 
+/** Whether bytes are JSON at all, be it none that Port writes. */
+export function isJson(value: Uint8Array | null): boolean {
+  try {
+    JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(value ?? new Uint8Array()));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether a value is nested deeper than `levels`: too deep to be written as JSON without risk. */
 export function nestsDeeper(value: Json, levels = MAX_NESTING): boolean {
   if (typeof value !== 'object' || value === null) return false;

@@ -16,6 +16,7 @@ import {
 
 const START_TIMEOUT_MS = 10_000;
 const GRPC_INVALID_ARGUMENT = 3;
+const GRPC_RESOURCE_EXHAUSTED = 8;
 
 export interface WorkflowStart {
   type: string;
@@ -32,7 +33,7 @@ export interface WorkflowStarter {
   /**
    * Resolves once Temporal holds the workflow; one that was started before counts as accepted.
    *
-   * @throws when Temporal did not accept it. That is never the record's fault, so the caller waits and repeats.
+   * @throws NotStartedError when Temporal did not accept it. That is never the record's fault, so the caller waits and repeats.
    */
   start(start: WorkflowStart): Promise<'started' | 'known'>;
 }
@@ -90,8 +91,21 @@ function isAttributeRefusal(error: unknown): boolean {
   return isInvalid && /search attribute/i.test(cause.message);
 }
 
+/** Temporal did not take a workflow. */
+export class NotStartedError extends Error {
+  override readonly name = 'NotStartedError';
+  constructor(
+    message: string,
+    /** Temporal asks for fewer starts at a time. */
+    readonly exhausted: boolean,
+  ) {
+    super(message);
+  }
+}
+
 /** The client says "Failed to start Workflow"; why stands beneath. */
-function explained(error: unknown): Error {
+function explained(error: unknown): NotStartedError {
   const { message, cause } = error as Error;
-  return new Error(cause instanceof Error ? `${message}: ${cause.message}` : message);
+  const exhausted = isGrpcServiceError(cause) && cause.code === GRPC_RESOURCE_EXHAUSTED;
+  return new NotStartedError(cause instanceof Error ? `${message}: ${cause.message}` : message, exhausted);
 }

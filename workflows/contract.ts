@@ -49,12 +49,14 @@ export interface ReportInput {
 export interface RejectInput {
   /** Where the record stands: `topic/partition/offset`. */
   record: string;
-  reason: 'not JSON' | 'unusable run id' | 'bad signature' | 'too large';
+  reason: 'not JSON' | 'unknown shape' | 'unusable run id' | 'bad signature' | 'too large';
   /** What it means and what to do. */
   advice: string;
   sizeBytes: number;
   timestampMs: number;
   runId?: Json;
+  /** How the record begins, without what looks like a secret. */
+  extract?: string;
   /** Whether Port is told that the run failed, if it is open there. */
   reportTo?: string;
 }

@@ -1,8 +1,9 @@
 import { pino } from 'pino';
 import { createBatchHandler } from '../../ingest/accept-batch.js';
+import type { HasEnded } from '../../ingest/old-runs.js';
 import type { BatchHandler, BatchVerdict, SourceRecord } from '../../ingest/record-source.js';
 import { Health } from '../../telemetry/health.js';
-import type { WorkflowStart, WorkflowStarter } from '../../temporal/start-workflow.js';
+import { NotStartedError, type WorkflowStart, type WorkflowStarter } from '../../temporal/start-workflow.js';
 import { signed, webhookMessage } from '../port/messages.js';
 import { recordOf, SETTINGS } from './records.js';
 
@@ -40,6 +41,7 @@ function setup(
   concurrentStarts = 4,
   settings = SETTINGS,
   now?: () => number,
+  hasEnded?: HasEnded,
 ): Setup {
   const started: WorkflowStart[] = [];
   const log: Record<string, unknown>[] = [];
@@ -53,6 +55,7 @@ function setup(
     },
     decision: settings,
     concurrentStarts,
+    ...(hasEnded && { hasEnded }),
     health,
     logger: pino({ level: 'trace' }, { write: (line: string) => void log.push(JSON.parse(line)) }),
   });
@@ -277,6 +280,46 @@ describe('a handler never rejects', () => {
     );
     expect(verdict).toEqual({ retryAfterMs: 1000 });
   });
+});
+
+describe('a run that ended in Port before Temporal forgot it', () => {
+  test('is counted as accepted, and not started again', async () => {
+    const { accept, started, log } = setup(undefined, 4, SETTINGS, undefined, async () => true);
+    expect(await accept([good(1)])).toEqual({ verdict: {}, accepted: [1n] });
+    expect(started).toEqual([]);
+    expect(log).toContainEqual(expect.objectContaining({ reason: 'ended in Port before', msg: 'ignored' }));
+  });
+
+  test('is held as long as Port can not be asked', async () => {
+    const { accept, started } = setup(undefined, 4, SETTINGS, undefined, async () => {
+      throw new Error('Port is away');
+    });
+    expect(await accept([good(1)])).toEqual({ verdict: { retryAfterMs: 1000 }, accepted: [] });
+    expect(started).toEqual([]);
+  });
+});
+
+test('fewer are started at a time when Temporal asks for it, and more again when it takes them', async () => {
+  let exhausted = true;
+  let atOnce = 0;
+  let most = 0;
+  const { accept } = setup(async () => {
+    most = Math.max(most, ++atOnce);
+    await new Promise(setImmediate);
+    atOnce--;
+    if (exhausted) throw new NotStartedError('Temporal is busy', true);
+    return 'started';
+  }, 8);
+  const records = Array.from({ length: 40 }, (_, n) => good(n + 1));
+  await accept(records);
+  expect(most).toBe(8);
+  exhausted = false;
+  most = 0;
+  await accept(records.slice(0, 4));
+  expect(most).toBeLessThan(4);
+  most = 0;
+  await accept(records);
+  expect(most).toBe(8);
 });
 
 describe('an abort', () => {

@@ -167,30 +167,42 @@ describe('is it mine? comes first, whatever the signature', () => {
 });
 
 describe('a record that is rejected', () => {
-  const unreadable: [string, string | Uint8Array | null, number][] = [
-    ['no value', null, 0],
-    ['no JSON', '{"a":', 5],
-    ['a list', '[{}]', 4],
-    ['broken UTF-8', Buffer.from([0xff, 0xfe]), 2],
-    ['endless nesting', `{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`, 100_006],
+  const NOT_PORTS = 'Port does not write such records; whoever may write to the topic can.';
+  const OTHER_SHAPE = `The record is JSON, but no object as Port's messages are. ${NOT_PORTS}`;
+  const NO_JSON = `The record is no JSON. ${NOT_PORTS}`;
+  const nested = `{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`;
+  const unreadable: [string, string | Uint8Array | null, string, string, string][] = [
+    ['no value', null, 'not JSON', NO_JSON, ''],
+    ['no JSON', '{"a":', 'not JSON', NO_JSON, '{"a":'],
+    ['a list', '[{}]', 'unknown shape', OTHER_SHAPE, '[{}]'],
+    ['a number', '42', 'unknown shape', OTHER_SHAPE, '42'],
+    ['broken UTF-8', Buffer.from([0xff, 0xfe]), 'not JSON', NO_JSON, '\ufffd\ufffd'],
+    ['endless nesting', nested, 'unknown shape', OTHER_SHAPE, `${nested.slice(0, 500)}…`],
   ];
-  test.each(unreadable)('holds %s', (_, value, sizeBytes) => {
-    const { reason, workflow } = rejected(recordOf(value));
-    expect(reason).toBe('not JSON');
-    expect(workflow).toEqual({
+  test.each(unreadable)('holds %s', (_, value, reason, advice, extract) => {
+    const decision = rejected(recordOf(value));
+    expect(decision.reason).toBe(reason);
+    expect(decision.workflow).toEqual({
       type: 'rejectMessage',
       id: 'rejected/org_1.runs/3/5/1700000000000',
       input: {
         record: 'org_1.runs/3/5',
-        reason: 'not JSON',
-        advice: 'The record holds no JSON object; Port does not write such records.',
-        sizeBytes,
+        reason,
+        advice,
+        sizeBytes: Buffer.byteLength(value ?? ''),
         timestampMs: 1_700_000_000_000,
+        extract,
       },
-      summary: 'not JSON: org_1.runs/3/5',
-      details: 'The record holds no JSON object; Port does not write such records.',
+      summary: `${reason}: org_1.runs/3/5`,
+      details: advice,
       searchAttributes: {},
     });
+  });
+
+  test('is kept as an extract in which nothing looks like a secret', () => {
+    const { input } = rejected(recordOf('{"headers":{"Authorization":"Bearer planted"},"password":"planted'));
+    expect(input.extract).toMatch(/^\{"headers":\{"Authorization":/);
+    expect(input.extract).not.toContain('planted');
   });
 
   test('with a bad signature is reported to the run that it names', () => {

@@ -202,6 +202,73 @@ test('a consumer that dies for good is rebuilt', async () => {
   expect(log()).toContain('the Kafka consumer failed and is rebuilt');
 });
 
+test('a consumer whose broker falls silent is given up, and another one goes on where it was', async () => {
+  const { run, topic, groupId, log } = await createSource({ sessionTimeoutMs: 1000 });
+  const seen: string[] = [];
+  run(collecting(seen));
+  await publish(topic, ['before']);
+  await until('it consumes', () => seen.length === 1);
+  broker.child.signal('SIGSTOP');
+  try {
+    await until('it is given up', () => log().includes('Kafka has not answered for three sessions'), 40_000);
+  } finally {
+    broker.child.signal('SIGCONT');
+  }
+  await publish(topic, ['after']);
+  await until('it consumes again', () => seen.includes('after'), 60_000);
+  expect(seen.filter((text) => text === 'after')).toHaveLength(1);
+  await until('it is committed', async () => (await committed(groupId, topic)) === '2');
+}, 120_000);
+
+test('records that Kafka deleted unread are told, with their number', async () => {
+  const first = await createSource();
+  const seen: string[] = [];
+  await publish(first.topic, ['a']);
+  first.run(collecting(seen));
+  await until('it is committed', async () => (await committed(first.groupId, first.topic)) === '1');
+  await first.source.stop();
+  await publish(first.topic, ['b', 'c', 'd']);
+  await admin.deleteTopicRecords({ topic: first.topic, partitions: [{ partition: 0, offset: '3' }] });
+
+  const next = await createSource({ groupId: first.groupId, runsTopic: first.topic });
+  next.run(collecting(seen));
+  await until('it goes on with what is left', () => seen.includes('d'));
+  expect(seen).toEqual(['a', 'd']);
+  expect(next.log()).toContain('Kafka deleted 2 records before they were read');
+  expect(first.log()).not.toContain('deleted');
+});
+
+test('a group without a position says where it starts', async () => {
+  const { run, topic, groupId, log } = await createSource();
+  run(collecting([]));
+  await until('it is told', () => log().includes('starts with the oldest record there is'));
+  expect(log()).toContain(`"groupId":"${groupId}"`);
+  expect(log()).toContain(`"${topic}/0"`);
+});
+
+test('a password that is refused is asked for again, and the new one counts', async () => {
+  const passwords = ['old-and-gone', 'secret'];
+  let asked = 0;
+  const { run, topic, log } = await createSource(
+    { securityProtocol: 'sasl_ssl', mechanism: 'scram-sha-512' },
+    {
+      access: async () => ({
+        brokers: broker.brokers,
+        sasl: { username: 'org', password: passwords[Math.min(asked++, 1)] ?? '' },
+        tls: createSecureContext({ ca: broker.caPem }),
+      }),
+    },
+  );
+  const seen: string[] = [];
+  await publish(topic, ['a']);
+  run(collecting(seen));
+  await until('it consumes', () => seen.length === 1);
+  expect(log()).toContain(
+    "Kafka refuses the user name and password that Port's API gave; they are fetched again",
+  );
+  expect(log()).not.toContain('old-and-gone');
+});
+
 test('"latest" starts at the end, and a restart before the first message skips nothing', async () => {
   const first = await createSource({ startFrom: 'latest' });
   await publish(first.topic, ['before']);

@@ -46,3 +46,26 @@ test('a place given back while nobody waits is kept for the next', async () => {
   slots.release();
   expect(await isSettled(slots.acquire())).toBe(true);
 });
+
+test('narrowed, it lets half as many through once those are back; widened, one more each time, and no more than at first', async () => {
+  const slots = new Semaphore(4);
+  for (let n = 0; n < 4; n++) await slots.acquire();
+  slots.narrow();
+  const fifth = slots.acquire();
+  slots.release();
+  slots.release();
+  expect(await isSettled(fifth)).toBe(false);
+  slots.release();
+  expect(await isSettled(fifth)).toBe(true);
+  for (let n = 0; n < 9; n++) slots.widen();
+  const more = [slots.acquire(), slots.acquire()];
+  expect(await isSettled(Promise.all(more))).toBe(true);
+  expect(await isSettled(slots.acquire())).toBe(false);
+});
+
+test('narrowed again and again, it still lets one through', async () => {
+  const slots = new Semaphore(3);
+  for (let n = 0; n < 5; n++) slots.narrow();
+  expect(await isSettled(slots.acquire())).toBe(true);
+  expect(await isSettled(slots.acquire())).toBe(false);
+});

@@ -1,0 +1,48 @@
+import { decide } from '../../ingest/decide.js';
+import { createOldRunCheck } from '../../ingest/old-runs.js';
+import type { SourceRecord } from '../../ingest/record-source.js';
+import { signed, webhookMessage } from '../port/messages.js';
+import { recordOf, SETTINGS } from './records.js';
+
+const DAY_MS = 86_400_000;
+const WRITTEN = recordOf(null).timestampMs;
+
+/** What is asked of Port about a record of this age, and what comes of it. */
+async function check(record: SourceRecord, ageMs: number, isOpen: boolean) {
+  const asked: string[] = [];
+  const hasEnded = createOldRunCheck({
+    retentionMs: 7 * DAY_MS,
+    isOpen: async (runId) => {
+      asked.push(runId);
+      return isOpen;
+    },
+    now: () => WRITTEN + ageMs,
+  });
+  const decision = decide(record, { ...SETTINGS, signatures: { anyGood: true, bad: new Set() } });
+  return { asked, ended: await hasEnded(decision, record) };
+}
+
+const run = recordOf(signed(webhookMessage()));
+
+test.each([
+  ['ended in Port', false, true],
+  ['is still open', true, false],
+])('a run that Temporal may have forgotten and that %s', async (_, isOpen, ended) => {
+  expect(await check(run, 6.5 * DAY_MS, isOpen)).toEqual({ asked: ['r_jE5FhDURh4Uen2Qr'], ended });
+});
+
+test('of a run that Temporal remembers for sure, Port is not asked', async () => {
+  expect(await check(run, 6 * DAY_MS, false)).toEqual({ asked: [], ended: false });
+});
+
+test.each([
+  ['a change', { ...recordOf(webhookMessage()), origin: 'change log' as const }],
+  [
+    'a claimed run, which Port has just handed out',
+    { ...recordOf(webhookMessage()), origin: 'claim' as const },
+  ],
+  ['a node run', recordOf(signed(webhookMessage({}, { context: { runId: 'wfnr_abc123' } })))],
+  ['a record that is rejected', recordOf('no JSON')],
+])('of %s, Port is not asked', async (_, record) => {
+  expect((await check(record, 30 * DAY_MS, false)).asked).toEqual([]);
+});
