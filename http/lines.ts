@@ -47,7 +47,7 @@ export function createOwnLines(means: Means): Lines {
       const release = (): void => {
         open.delete(client);
         socket.destroy();
-        void client.destroy();
+        client.destroy().catch(() => {});
       };
       return { dispatcher: client, release };
     },
@@ -66,7 +66,7 @@ export function createSharedLines(means: Means, currentTrust: () => Trust): Line
     const known = pools.get(key);
     const trust = currentTrust();
     if (known?.trust === trust) return known.pool;
-    void known?.pool.close();
+    known?.pool.close().catch(() => {});
     const pool = new Pool(origin, {
       ...OPTIONS,
       connect: (_target, done) => {

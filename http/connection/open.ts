@@ -41,28 +41,31 @@ export async function openConnection(
     }
   }
 
-  if (!proxy) {
-    const addresses = await step(allowedAddresses(route, means, signal), target.host);
-    const socket = await step(dial(target, addresses, signal), to);
+  let socket: Socket | undefined;
+  try {
+    if (!proxy) {
+      const addresses = await step(allowedAddresses(route, means, signal), target.host);
+      socket = await step(dial(target, addresses, signal), to);
+    } else {
+      const proxyLabel = `the proxy ${through}`;
+      const addresses = await step(addressesOf(proxy.host, signal), `the proxy ${proxy.host}`);
+      socket = await step(dial(proxy, addresses, signal), proxyLabel);
+      if (proxy.scheme === 'https') {
+        socket = await step(secure(socket, proxy.host, means.tls(proxy.host), signal), proxyLabel);
+      }
+      if (isSocks(proxy)) {
+        const place = await step(socksTarget(route, means, signal), target.host);
+        socket = await step(throughSocks(socket, proxy, place, signal), to, through);
+      } else if (route.secure) {
+        socket = await step(openTunnel(socket, target, proxy.authorization, signal), to, through);
+      }
+    }
     if (!route.secure) return socket;
-    return step(secure(socket, target.host, means.tls(target.host), signal), to);
+    return await step(secure(socket, target.host, means.tls(target.host), signal), to, through);
+  } catch (error) {
+    socket?.destroy();
+    throw error;
   }
-
-  const proxyLabel = `the proxy ${through}`;
-  const addresses = await step(addressesOf(proxy.host, signal), `the proxy ${proxy.host}`);
-  let socket = await step(dial(proxy, addresses, signal), proxyLabel);
-  if (proxy.scheme === 'https') {
-    socket = await step(secure(socket, proxy.host, means.tls(proxy.host), signal), proxyLabel);
-  }
-  if (isSocks(proxy)) {
-    const place = await step(socksTarget(route, means, signal), target.host);
-    socket = await step(throughSocks(socket, proxy, place, signal), to, through);
-  } else if (route.secure) {
-    socket = await step(openTunnel(socket, target, proxy.authorization, signal), to, through);
-  }
-  return route.secure
-    ? step(secure(socket, target.host, means.tls(target.host), signal), to, through)
-    : socket;
 }
 
 async function allowedAddresses(

@@ -32,7 +32,6 @@ export async function throughSocks(
     await settled(handshake, signal);
     return socket;
   } catch (error) {
-    socket.destroy();
     // The package's error carries the options, and with them the password: nothing of it but a code goes on.
     throw new StepError('SOCKS', codeOfHandshake(error));
   }

@@ -37,7 +37,6 @@ export async function secure(
     return secured;
   } catch (error) {
     secured.destroy();
-    socket.destroy();
     throw StepError.of(error, 'TLS');
   }
 }

@@ -30,7 +30,6 @@ export async function openTunnel(
     return socket;
   } catch (error) {
     request.destroy();
-    socket.destroy();
     throw StepError.of(error, 'CONNECT');
   }
 }
