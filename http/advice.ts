@@ -32,6 +32,7 @@ const EXPLANATIONS: Record<string, Explanation> = {
   EHOSTUNREACH: { what: 'there is no route to the host' },
   ENETUNREACH: { what: 'there is no route to the network of the host' },
   ECONNRESET: { what: 'the peer closed the connection before the request was sent' },
+  UND_ERR_SOCKET: { what: 'the peer closed the connection before the request was sent' },
   DEPTH_ZERO_SELF_SIGNED_CERT: certificate(
     'the certificate is self-signed',
     `Mount that certificate ${MOUNT}`,

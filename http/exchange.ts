@@ -74,11 +74,15 @@ function explain(error: unknown, call: CallLabel, written: boolean): Error {
   if (error instanceof NotSentError) return new NotSentError(call, error.step);
   if (error instanceof AmbiguousError) return error;
   const code = codeOf(error);
-  // undici refuses illegal methods and header bytes before it writes; its message names the header, not its value.
-  if (!written)
+  if (!written && REFUSED_BY_UNDICI.test(code))
     return new BadRequestError(`${call.method} ${call.host} can't be sent: ${code}: ${messageOf(error)}`);
+  // The peer may hang up between the last step of connecting and the first byte.
+  if (!written) return new NotSentError(call, { phase: 'connect', to: call.host, code });
   return new AmbiguousError(call, code, HINTS[code] ?? 'the connection was lost before an answer came');
 }
+
+/** Illegal methods and header bytes; its message names the header, not its value. */
+const REFUSED_BY_UNDICI = /^(UND_ERR_(INVALID_ARG|NOT_SUPPORTED|REQ_)|ERR_INVALID_|ERR_HTTP_)/;
 
 const HINTS: Record<string, string> = {
   HTTPParserError: 'what came back is not HTTP',

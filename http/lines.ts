@@ -4,11 +4,12 @@
  * A target gets a connection of its own for each request: on one that was used before, a lost request can't be
  * told from a connection that was stale.
  */
-import { Client, type Dispatcher, Pool } from 'undici';
+import type { Socket } from 'node:net';
+import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { type Means, openConnection } from './connection/open.js';
 import type { Route } from './connection/route.js';
 import { authorityOf } from './connection/step.js';
-import type { CallLabel } from './errors.js';
+import { type CallLabel, NotSentError } from './errors.js';
 import type { Trust } from './trust/trust.js';
 
 /** What a request is dispatched on. */
@@ -37,12 +38,7 @@ export function createOwnLines(means: Means): Lines {
   return {
     async open(route, origin, call, signal) {
       const socket = await openConnection(route, means, call, signal);
-      const client = new Client(origin, {
-        ...OPTIONS,
-        pipelining: 0,
-        // Not at once: undici would be called back in the middle of what it does.
-        connect: (_target, done) => queueMicrotask(() => done(null, socket as never)),
-      });
+      const client = new Client(origin, { ...OPTIONS, pipelining: 0, connect: once(socket, call) });
       open.add(client);
       const release = (): void => {
         open.delete(client);
@@ -54,6 +50,20 @@ export function createOwnLines(means: Means): Lines {
     async close() {
       await Promise.all([...open].map((client) => client.destroy()));
     },
+  };
+}
+
+/** Hands out an open socket, and no other: undici asks again and again for one when a connection is lost early. */
+function once(socket: Socket, call: CallLabel): buildConnector.connector {
+  let given = false;
+  const lost = { phase: 'connect', to: call.host, code: 'ECONNRESET' } as const;
+  return (_target, done) => {
+    // Not at once: undici would be called back in the middle of what it does.
+    setImmediate(() => {
+      if (given || socket.destroyed) return done(new NotSentError(call, lost), null);
+      given = true;
+      done(null, socket as never);
+    });
   };
 }
 

@@ -1,9 +1,13 @@
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import { routeTo } from '../../http/connection/route.js';
+import { Deadline, exchange } from '../../http/exchange.js';
+import { createOwnLines } from '../../http/lines.js';
 import { createOutbound } from '../../http/outbound.js';
 import { createTestCa } from '../../local/parts/test-ca.js';
 import { testNetwork } from '../support/network.js';
-import { closeAll, closing } from './raw-server.js';
+import { closeAll, closing, rawServer } from './raw-server.js';
 
 afterEach(closeAll);
 
@@ -87,4 +91,28 @@ test('what is under way when the trust changes is finished', async () => {
   while (server.waiting() < 2) await new Promise((resolve) => setImmediate(resolve));
   server.letGo();
   expect((await Promise.all([underWay, next])).map(({ status }) => status)).toEqual([200, 200]);
+});
+
+test('a peer that hung up before the first byte has got nothing, and undici does not ask for it for ever', async () => {
+  let hangUp = (): void => {};
+  const server = await rawServer((socket) => {
+    hangUp = () => socket.resetAndDestroy();
+  });
+  const lines = createOwnLines({ tls: () => ({ context: createSecureContext(), verify: true }) });
+  closing(lines);
+  const url = new URL(`http://${server.host}/`);
+  const call = { method: 'POST', host: url.host };
+  const deadline = new Deadline(5000);
+  const line = await lines.open(routeTo(url, undefined), url.origin, call, deadline.signal);
+  hangUp();
+  // Until the client has noticed.
+  for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+  const request = { origin: url.origin, path: '/', method: 'POST' as const, body: '{}' };
+  await expect(exchange(line.dispatcher, request, call, deadline)).rejects.toMatchObject({
+    name: 'NotSentError',
+    permanent: false,
+  });
+  expect(server.connections).toBe(1);
+  deadline.clear();
+  line.release();
 });

@@ -102,7 +102,9 @@ describeWith(SQUID, 'Squid', () => {
       `${scheme}://origin.test:${port()}/ok`,
       withCredentials(squid.url, 'al%40ice:wrong-one'),
     );
-    expect(said).toMatch(/the proxy does not accept user and password, or wants some \(PROXY_407\)\. Check user and password/);
+    expect(said).toMatch(
+      /the proxy does not accept user and password, or wants some \(PROXY_407\)\. Check user and password/,
+    );
     expect(said).not.toContain('wrong-one');
   });
 
