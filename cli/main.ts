@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-/** `temporal-port-agent <worker|ingest|both|sweep>`: reads the configuration, runs the process, stops it on a signal. */
+/** `temporal-port-agent <command>`: reads the configuration, runs the process, stops it on a signal. */
 import { type Config, ConfigurationError, loadConfig } from '../config/config.js';
 import { variablesAsText } from '../config/help.js';
 import { runIngest } from '../ingest/main.js';
+import { runMigrateValues } from '../migrate/main.js';
 import { runSweep } from '../sweep/main.js';
 import { Health } from '../telemetry/health.js';
 import { type HealthServer, startHealthServer } from '../telemetry/health-server.js';
@@ -18,6 +19,8 @@ Commands
   ingest   start one Temporal workflow for each run that Port publishes
   both     worker and ingest in one process
   sweep    end the runs that Temporal no longer works on and Port still holds open; then stop
+  migrate-values FILE
+           print Helm values for this agent, made of a values file of port-agent
 
 Options
   --help      this text, with every environment variable
@@ -25,10 +28,11 @@ Options
 
 const ROLES = { worker: [runWorker], ingest: [runIngest], both: [runWorker, runIngest], sweep: [runSweep] };
 
-async function main(argument: string | undefined): Promise<number> {
+async function main([argument, ...others]: string[]): Promise<number> {
   if (argument === '--version') return say(VERSION);
   if (argument === '--help' || argument === '-h')
     return say(`${USAGE}\n\nEnvironment variables\n\n${variablesAsText()}`);
+  if (argument === 'migrate-values') return runMigrateValues(others);
   if (argument === undefined || !Object.hasOwn(ROLES, argument)) {
     process.stderr.write(
       `${argument === undefined ? 'A command is missing.' : `There is no command "${argument}".`}\n\n${USAGE}\n`,
@@ -94,7 +98,7 @@ function say(text: string): number {
   return 0;
 }
 
-main(process.argv[2]).then(
+main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error) => {
     process.stderr.write(`${error instanceof ConfigurationError ? error.message : (error as Error).stack}\n`);

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import type { NetworkSettings } from '../http/network.js';
 import { settleNetwork } from './network.js';
 import { type PrivateKey, readPrivateKey } from './private-key.js';
+import { withSecretsDir } from './secrets-dir.js';
 import { readTemporalProxy, type TemporalProxy } from './temporal-proxy.js';
 import { notesOf, type VariableName, type Variables, variables, WITHOUT_EFFECT } from './variables.js';
 
@@ -55,13 +56,19 @@ export interface Config {
   /** For inputs that are encrypted on the client side. */
   privateKey?: KeyObject;
   network: NetworkSettings;
-  temporal: { taskQueue: string; uiUrl?: string; proxy?: TemporalProxy };
+  temporal: {
+    taskQueue: string;
+    uiUrl?: string;
+    proxy?: TemporalProxy;
+    /** Left out: the worker has no version. */
+    version?: { deploymentName: string; buildId: string };
+  };
   logLevel: Variables['LOG_LEVEL'];
   /** Left out: health is not served. 0: a free port. */
   healthPort?: number;
   concurrentStarts: number;
   concurrentCalls: number;
-  /** The whole environment at start: trigger tokens and `TEMPORAL_*` are looked up in it. */
+  /** The whole environment at start, files of `SECRETS_DIR` included: trigger tokens and `TEMPORAL_*` are looked up in it. */
   environment: Environment;
   /** How calls leave this network, as settled: for the log, without secrets. */
   notices: string[];
@@ -81,16 +88,18 @@ export class ConfigurationError extends Error {
 const DEFAULT_MAPPING_FILE = 'control_the_payload_config.json';
 
 /**
- * Settles the configuration from `environment`. An empty variable counts as not set.
+ * Settles the configuration from variables and the files of `SECRETS_DIR`. An empty variable counts as not set.
  *
  * @throws ConfigurationError naming every mistake at once, with its remedy.
  */
-export function loadConfig(environment: Environment): Config {
+export function loadConfig(processEnvironment: Environment): Config {
+  const { environment, problems: unread } = withSecretsDir(processEnvironment);
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()));
   const parsed = variables.safeParse(given);
   const { network, ...found } = settleNetwork(environment);
   // Rules that span variables are checked as well, on what could be read, so that no mistake waits for its turn.
   const problems = [
+    ...unread,
     ...(parsed.error?.issues ?? []).map((i) => problem(i.path[0] as VariableName, i, given)),
     ...mistakes(given),
     ...found.problems,
@@ -161,6 +170,13 @@ function settle(
       taskQueue: values.TEMPORAL_TASK_QUEUE ?? groupId,
       ...(values.TEMPORAL_UI_URL && { uiUrl: values.TEMPORAL_UI_URL }),
       ...(proxy && 'proxy' in proxy && { proxy: proxy.proxy }),
+      ...(values.TEMPORAL_DEPLOYMENT_NAME &&
+        values.TEMPORAL_WORKER_BUILD_ID && {
+          version: {
+            deploymentName: values.TEMPORAL_DEPLOYMENT_NAME,
+            buildId: values.TEMPORAL_WORKER_BUILD_ID,
+          },
+        }),
     },
     logLevel: values.LOG_LEVEL,
     ...(values.HEALTH_PORT !== undefined && { healthPort: values.HEALTH_PORT }),
@@ -218,6 +234,12 @@ function mistakes(given: Environment): string[] {
   if (privateKey && 'problem' in privateKey) problems.push(`PORT_AGENT_PRIVATE_KEY ${privateKey.problem}`);
   const proxy = readTemporalProxy(given);
   if (proxy && 'problem' in proxy) problems.push(`TEMPORAL_HTTP_PROXY ${proxy.problem}`);
+  const version = ['TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'];
+  const unset = version.filter((name) => !given[name]);
+  if (unset.length === 1)
+    problems.push(
+      `${unset[0]} is missing: a worker's version needs ${version.join(' and ')}; set both or none`,
+    );
   return problems;
 }
 

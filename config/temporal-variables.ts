@@ -47,6 +47,23 @@ export const temporalVariables = {
     about:
       'HTTP proxy for the connection to Temporal, as `http://user:password@host:port`; the other proxy variables do not count for it.',
   }),
+  TEMPORAL_DEPLOYMENT_NAME: note(
+    text()
+      .regex(
+        /^(?!__)[^.:]*$/,
+        'must be without "." and ":", and not begin with "__"; Temporal takes no other',
+      )
+      .optional(),
+    {
+      group: 'Temporal',
+      about:
+        'Worker Versioning: the deployment that a worker belongs to. Needs the next one, and that the version is made current; see docs/operations.md.',
+    },
+  ),
+  TEMPORAL_WORKER_BUILD_ID: note(text().optional(), {
+    group: 'Temporal',
+    about: 'Worker Versioning: the build of a worker. Without both, workers have no version.',
+  }),
   TEMPORAL_UI_URL: note(httpUrl().optional(), {
     group: 'Temporal',
     about: "Address of the Temporal UI as people reach it; if set, a run's log in Port links to it.",

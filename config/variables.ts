@@ -226,6 +226,11 @@ export const variables = z.object({
     about:
       'Port for `/livez` and `/readyz`; without one they are not served. `0` takes a free one, which the log names.',
   }),
+  SECRETS_DIR: note(text().optional(), {
+    group: 'Process',
+    about:
+      "Folder whose files are variables, read at start: the file's name is the variable's, whatever its letters, its content the value.",
+  }),
   INGEST_CONCURRENT_STARTS: note(number({ min: 1, max: 1000, whole: true }).default(32), {
     group: 'Process',
     about: 'Workflows that one ingester starts at the same time.',

@@ -5,7 +5,7 @@ import path from 'node:path';
 const ROOT = path.join(__dirname, '..');
 
 const GROUND_FLOOR = ['config', 'http', 'port', 'telemetry', 'temporal'];
-const PRODUCT = [...GROUND_FLOOR, 'workflows', 'activities', 'ingest', 'worker', 'sweep', 'cli'];
+const PRODUCT = [...GROUND_FLOOR, 'workflows', 'activities', 'ingest', 'worker', 'sweep', 'migrate', 'cli'];
 
 /** Which rooms a room may look into; those of the ground floor stand beside each other. */
 const DOORS: Record<string, string[]> = {
@@ -19,7 +19,8 @@ const DOORS: Record<string, string[]> = {
   ingest: [...GROUND_FLOOR, 'workflows'],
   worker: [...GROUND_FLOOR, 'activities', 'workflows'],
   sweep: GROUND_FLOOR,
-  cli: [...GROUND_FLOOR, 'ingest', 'worker', 'sweep'],
+  migrate: ['config'],
+  cli: [...GROUND_FLOOR, 'ingest', 'worker', 'sweep', 'migrate'],
   local: [],
 };
 
@@ -113,7 +114,7 @@ describe.each(Object.entries(DOORS))('%s', (room, doors) => {
 });
 
 test('the ground floor knows nothing of what stands upon it, not even types', () => {
-  const above = ['workflows', 'activities', 'ingest', 'worker', 'sweep', 'cli', 'local', 'test'];
+  const above = ['workflows', 'activities', 'ingest', 'worker', 'sweep', 'migrate', 'cli', 'local', 'test'];
   const upwards = imports.filter(
     ({ room, leadsTo }) => GROUND_FLOOR.includes(room) && above.includes(leadsTo ?? ''),
   );

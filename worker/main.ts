@@ -17,6 +17,12 @@ import { connectToTemporal } from '../temporal/connection.js';
 const REPORTING_GRACE_MS = 15_000;
 /** Small workflows, short-lived: more would only hold memory. */
 const MAX_CACHED_WORKFLOWS = 500;
+/**
+ * A run goes on with the version that has become current. Pinned to its own, one that is tried again for a day, or
+ * reported for a week, would stand still as soon as the workers of that version are gone. That it can go on, the
+ * replay of recorded histories shows.
+ */
+const FOLLOWS_UPGRADES = { defaultVersioningBehavior: 'AUTO_UPGRADE' } as const;
 
 export async function runWorker(
   config: Config,
@@ -25,6 +31,7 @@ export async function runWorker(
   health: Health,
 ): Promise<void> {
   const { calls, port } = config;
+  const { taskQueue, version } = config.temporal;
   const temporal = health.part('temporal', 'starting: not connected yet');
   const running = health.part('worker', 'starting');
   const network = openNetwork(config.network, logger);
@@ -45,7 +52,7 @@ export async function runWorker(
     const worker = await Worker.create({
       connection,
       namespace,
-      taskQueue: config.temporal.taskQueue,
+      taskQueue,
       workflowBundle: { codePath: fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)) },
       activities: createActivities({
         gitlab,
@@ -64,10 +71,13 @@ export async function runWorker(
       // After a worker's death, its runs wait so long for it before another one takes them over.
       stickyQueueScheduleToStartTimeout: '3s',
       shutdownGraceTime: calls.timeoutMs + REPORTING_GRACE_MS,
+      ...(version && {
+        workerDeploymentOptions: { useWorkerVersioning: true, version, ...FOLLOWS_UPGRADES },
+      }),
     });
     stop.addEventListener('abort', () => worker.shutdown(), { once: true });
     if (stop.aborted) return;
-    logger.info({ address, namespace, taskQueue: config.temporal.taskQueue }, 'worker ready');
+    logger.info({ address, namespace, taskQueue, ...version }, 'worker ready');
     running.up();
     await worker.run();
   } finally {

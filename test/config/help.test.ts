@@ -45,7 +45,7 @@ test.each([
 
 test('whatever is named like a secret is marked as one, and has no default', () => {
   const secrets = names.filter((name) =>
-    /SECRET|API_KEY|PASSWORD|TOKEN|PRIVATE_KEY|(?<!^NO)_PROXY$/.test(name),
+    /SECRET(?!S_DIR)|API_KEY|PASSWORD|TOKEN|PRIVATE_KEY|(?<!^NO)_PROXY$/.test(name),
   );
   expect(secrets).toEqual([
     'PORT_CLIENT_SECRET',

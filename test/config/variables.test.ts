@@ -312,6 +312,7 @@ const golden: Record<VariableName, Golden> = {
       message: 'is not a whole number of at least 0 and at most 65535',
     },
   },
+  SECRETS_DIR: text(),
   INGEST_CONCURRENT_STARTS: number(
     32,
     [
@@ -343,6 +344,14 @@ const golden: Record<VariableName, Golden> = {
   TEMPORAL_TLS_SERVER_CA_CERT_PATH: text(),
   TEMPORAL_TLS_SERVER_NAME: text(),
   TEMPORAL_HTTP_PROXY: text(),
+  TEMPORAL_DEPLOYMENT_NAME: {
+    ...text(),
+    refuses: {
+      values: ['org.agent', 'org:agent', '__agent'],
+      message: 'must be without "." and ":", and not begin with "__"; Temporal takes no other',
+    },
+  },
+  TEMPORAL_WORKER_BUILD_ID: text(),
   TEMPORAL_UI_URL: url(UNSET),
 };
 

@@ -20,8 +20,6 @@ import { documentedValues, valuesTable } from './documented-values.js';
 
 const README = join(CHART, 'README.md');
 const read = (file: string) => readFileSync(join(CHART, file), 'utf8');
-/** What the agent is given and does not list among its variables yet. */
-const NOT_LISTED = ['SECRETS_DIR'];
 
 it('the README lists every value', () => {
   const text = readFileSync(README, 'utf8');
@@ -73,7 +71,7 @@ describeWith(chartTools, "the chart's values", () => {
         ...[...extraEnv].map(({ name }: Manifest) => name),
       ]);
       const set = Object.keys(environmentOf(plain, 'ingester')).filter((name) => !given.has(name));
-      expect(set.filter((name) => !OWN_VARIABLES.has(name) && !NOT_LISTED.includes(name))).toEqual([]);
+      expect(set.filter((name) => !OWN_VARIABLES.has(name))).toEqual([]);
     }
   });
 

@@ -20,11 +20,12 @@
 {{- end -}}
 {{- end }}
 
-{{/* env.secret; what is null or empty is left out. */}}
+{{/* env.secret without what is null or empty, or in env.normal as well, which wins. */}}
 {{- define "tpa.secretVariables" -}}
 {{- $secret := dict -}}
+{{- $plain := include "tpa.plainVariables" . | fromYaml -}}
 {{- range $name, $value := (.Values.env).secret -}}
-  {{- if include "tpa.text" $value -}}{{- $_ := set $secret $name (include "tpa.text" $value) -}}{{- end -}}
+  {{- if and (include "tpa.text" $value) (not (hasKey $plain $name)) -}}{{- $_ := set $secret $name (include "tpa.text" $value) -}}{{- end -}}
 {{- end -}}
 {{- toYaml $secret -}}
 {{- end }}
