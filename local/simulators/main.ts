@@ -1,12 +1,15 @@
-/** The simulators as a container of their own, for `docker compose --profile demo up`. */
+/** The simulators as a container of their own, and the demo's runs: `docker compose --profile demo up`. */
 import { Kafka, logLevel } from 'kafkajs';
 import { actionsOf, PROJECTS } from '../demo/organization.js';
+import { DEMO_RUNS, type DemoRun } from '../demo/runs.js';
 import { startGitlabSimulator } from './gitlab.js';
-import { startPortSimulator } from './port.js';
+import { type PortSimulator, startPortSimulator } from './port.js';
 import { startPrivateService } from './private-service.js';
 
 const PORTS = { port: 8080, gitlab: 8081, service: 8082 };
 const host = '0.0.0.0';
+/** The agent may still be starting. */
+const RUN_TIMEOUT_MS = 180_000;
 
 /** A setting that the compose file gives. */
 function setting(name: string): string {
@@ -15,6 +18,21 @@ function setting(name: string): string {
   return value;
 }
 
+/** Publishes one of the demo's runs, and says how it came out. */
+async function demonstrate(port: PortSimulator, { action, how, check }: DemoRun): Promise<void> {
+  const runId = await port.trigger(action, how);
+  await port.waitFor(runId, (run) => check(run) === undefined, RUN_TIMEOUT_MS).catch(() => {});
+  const run = port.run(runId);
+  const wrong = check(run);
+  say([wrong ? '✗' : '✓', runId, action, run.status, wrong && `WRONG: ${wrong}`].filter(Boolean).join('  '));
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+process.once('SIGTERM', () => process.exit(0));
+process.once('SIGINT', () => process.exit(0));
 const clientSecret = setting('PORT_CLIENT_SECRET');
 const producer = new Kafka({
   brokers: setting('KAFKA_BROKERS').split(','),
@@ -23,7 +41,7 @@ const producer = new Kafka({
 await producer.connect();
 await startGitlabSimulator({ projects: PROJECTS, host, port: PORTS.gitlab });
 await startPrivateService({ clientSecret, host, port: PORTS.service });
-await startPortSimulator({
+const port = await startPortSimulator({
   orgId: setting('PORT_ORG_ID'),
   clientId: setting('PORT_CLIENT_ID'),
   clientSecret,
@@ -40,10 +58,9 @@ await startPortSimulator({
   host,
   port: PORTS.port,
 });
-process.stdout.write(
-  `Port on ${PORTS.port}, GitLab on ${PORTS.gitlab}, a private service on ${PORTS.service}. Publish a run:\n` +
-    `  curl -X POST http://localhost:${PORTS.port}/_simulator/trigger/deploy_service -H 'content-type: application/json' ` +
-    `-d '{"properties": {"service": "checkout"}}'\n`,
-);
-process.once('SIGTERM', () => process.exit(0));
-process.once('SIGINT', () => process.exit(0));
+say(`Port on ${PORTS.port}, GitLab on ${PORTS.gitlab}, a private service on ${PORTS.service}. Publish a run:
+  curl -X POST http://localhost:${PORTS.port}/_simulator/trigger/deploy_service -H 'content-type: application/json' \\
+       -d '{"properties": {"service": "checkout"}}'
+Publishing ${DEMO_RUNS.length} runs, some of which fail on purpose …`);
+await Promise.all(DEMO_RUNS.map((demo) => demonstrate(port, demo)));
+say('All runs are through. Look at them in the Temporal UI: http://localhost:8233');

@@ -1,11 +1,12 @@
-/** docker-compose.yml as Compose itself reads it, and the image's Dockerfile as its linter does. */
+/** docker-compose.yml as Compose itself reads it, and .env.example as the agent does. */
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../../config/config.js';
 import { defaultOf, OWN_VARIABLES, type VariableName } from '../../config/variables.js';
 import { ORG_ID, TRIGGER_TOKENS } from '../../local/demo/organization.js';
-import { findCompose, findHadolint, type Linter, lint } from './linters.js';
+import { tableRows } from '../docs/markdown.js';
+import { findCompose, type Linter, lint } from './linters.js';
 
 const ROOT = join(__dirname, '../..');
 const FETCH_MS = 300_000;
@@ -15,6 +16,15 @@ const FILLED_IN = {
   PORT_CLIENT_ID: 'my-id',
   PORT_CLIENT_SECRET: "'my$ecret'",
   KAFKA_CONSUMER_GROUP_ID: 'org_mine.agent',
+};
+
+/** What .env.example shows in place of a default that does not exist. */
+const EXAMPLES = {
+  HTTP_PROXY: '',
+  HTTPS_PROXY: '',
+  NO_PROXY: '',
+  ALLOWED_TARGETS: '',
+  TEMPORAL_UI_URL: 'http://localhost:8233',
 };
 
 interface Service {
@@ -29,9 +39,8 @@ interface Service {
 }
 
 let compose: Linter;
-let hadolint: Linter;
 beforeAll(async () => {
-  [compose, hadolint] = await Promise.all([findCompose(), findHadolint()]);
+  compose = await findCompose();
 }, FETCH_MS);
 
 const folders: string[] = [];
@@ -135,6 +144,53 @@ platform_infra='glptt-1'
     expect(all['worker']?.['stop_grace_period']).toBe('1m0s');
   });
 
+  it('gives every service a check or an end, a limit, and nothing it does not need', async () => {
+    const all = await services({ demo: true });
+    const oneShot = ['temporal-retention', 'kafka-setup'];
+    for (const [name, service] of Object.entries(all)) {
+      expect(service).toMatchObject({
+        mem_limit: expect.stringMatching(/^\d+$/),
+        pids_limit: expect.any(Number),
+        cap_drop: ['ALL'],
+        security_opt: ['no-new-privileges:true'],
+        restart: oneShot.includes(name) ? 'on-failure:5' : 'unless-stopped',
+        logging: { options: { 'max-size': '10m', 'max-file': '3' } },
+      });
+      expect({ name, isChecked: 'healthcheck' in service }).toEqual({
+        name,
+        isChecked: !oneShot.includes(name),
+      });
+    }
+  });
+
+  it('asks the agent whether it is ready, on the port that the image serves', async () => {
+    const dockerfile = await readFile(join(ROOT, 'deploy/Dockerfile'), 'utf8');
+    const port = /HEALTH_PORT=(\d+)/.exec(dockerfile)?.[1];
+    const { worker, ingester } = await services({});
+    for (const service of [worker, ingester])
+      expect(JSON.stringify(service?.['healthcheck'])).toContain(`127.0.0.1:${port}/readyz`);
+  });
+
+  it('mounts folders for certificates and mappings, which need not be there', async () => {
+    const { worker, ingester } = await services({});
+    for (const service of [worker, ingester]) {
+      const volumes = service?.['volumes'] as { type: string; source: string; target: string }[];
+      expect(volumes).toEqual(
+        [
+          ['certs', '/usr/local/share/ca-certificates'],
+          ['mapping', '/mapping'],
+        ].map(([folder, target]) => ({
+          type: 'bind',
+          source: expect.stringMatching(`/${folder}$`),
+          target,
+          read_only: true,
+          bind: expect.not.objectContaining({ create_host_path: false }),
+        })),
+      );
+      expect(service?.['working_dir']).toBe('/mapping');
+    }
+  });
+
   it('publishes ports to this machine alone', async () => {
     const ports = Object.values(await services({ demo: true })).flatMap((each) => each.ports ?? []);
     expect(ports.map(({ host_ip, target }) => `${host_ip} ${target}`).sort()).toEqual(
@@ -143,63 +199,38 @@ platform_infra='glptt-1'
   });
 });
 
+describe('docs/deploy.md', () => {
+  it('has every service, with its limit', async () => {
+    const rows = tableRows(await readFile(join(ROOT, 'docs/deploy.md'), 'utf8'), 'Service');
+    const said = rows.map(([name, , memory]) => `${name} ${memory}`).sort();
+    const limits = Object.entries(await services({ demo: true })).map(
+      ([name, service]) => `\`${name}\` ${Number(service['mem_limit']) / 1024 ** 2} MB`,
+    );
+    expect(said).toEqual(limits.sort());
+  });
+});
+
 describe('.env.example', () => {
   it('names only variables that exist, with their defaults', async () => {
     const lines = (await readFile(join(ROOT, '.env.example'), 'utf8')).matchAll(/^(#?)([A-Z_]+)=(.*)$/gm);
     const given = [...lines].map(([, off, name = '', value]) => ({ off, name, value }));
     expect(given.filter(({ name }) => !OWN_VARIABLES.has(name))).toEqual([]);
-    for (const { name, value } of given.filter(
-      ({ name }) => !(name in FILLED_IN || name === 'TEMPORAL_UI_URL'),
-    ))
+    for (const { name, value } of given.filter(({ name }) => !(name in FILLED_IN || name in EXAMPLES)))
       expect(`${name}=${value}`).toBe(`${name}=${defaultOf(name as VariableName)}`);
+  });
+
+  it('is understood with every line that is switched off in it', async () => {
+    const env = (await filledInExample()).replace(/^#(?=\w+=)/gm, '');
+    const { environment } = (await services({ env }))['worker'] as Service;
+    expect(loadConfig(environment)).toMatchObject({
+      warnings: [],
+      temporal: { uiUrl: EXAMPLES.TEMPORAL_UI_URL },
+    });
   });
 
   it('asks for what the agent can not do without', async () => {
     const example = await readFile(join(ROOT, '.env.example'), 'utf8');
     for (const name of Object.keys(FILLED_IN)) expect(example).toContain(`\n${name}=\n`);
-  });
-});
-
-describe('deploy/Dockerfile', () => {
-  const read = () => readFile(join(ROOT, 'deploy/Dockerfile'), 'utf8');
-
-  it('has no finding of hadolint', async () => {
-    expect(await lint(hadolint, [join(ROOT, 'deploy/Dockerfile')])).toEqual({ passed: true, output: '' });
-  });
-
-  it('would have one with a shell before the agent', async () => {
-    const file = join(await folder(), 'Dockerfile');
-    await writeFile(file, (await read()).replace(/^ENTRYPOINT .*$/m, 'ENTRYPOINT node dist/cli/main.js'));
-    expect(await lint(hadolint, [file])).toMatchObject({
-      passed: false,
-      output: expect.stringContaining('DL3025'),
-    });
-  });
-
-  it('is plain enough for Docker 20.10', async () => {
-    expect(await read()).not.toMatch(/^# *syntax=|--link|--mount|<<[A-Z-]/m);
-  });
-
-  it('runs the agent without a shell and without root', async () => {
-    const runtime = (await read()).match(/ AS runtime\n[\s\S]*?\nFROM/)?.[0] ?? '';
-    expect(runtime).toContain(
-      '\nENTRYPOINT ["node", "--enable-source-maps", "dist/cli/main.js"]\nCMD ["both"]',
-    );
-    expect(runtime).toMatch(/^USER [1-9]\d*:[1-9]\d*$/m);
-  });
-
-  it('is built of every folder that the compiler is told of, and nothing that git ignores', async () => {
-    const allowed = (await readFile(join(ROOT, '.dockerignore'), 'utf8'))
-      .split('\n')
-      .filter((line) => line && !line.startsWith('#'));
-    const { include } = JSON.parse(await readFile(join(ROOT, 'tsconfig.json'), 'utf8'));
-    const folders = (include as string[]).filter((name) => name !== 'test');
-    expect(allowed[0]).toBe('*');
-    expect(allowed.slice(1).sort()).toEqual(
-      [...folders, 'package.json', 'package-lock.json', '.npmrc', 'tsconfig.json', 'tsconfig.build.json']
-        .map((name) => `!${name}`)
-        .sort(),
-    );
   });
 });
 
