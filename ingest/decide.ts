@@ -88,7 +88,9 @@ export function decide(record: SourceRecord, context: DecisionContext, match?: M
   if (typeof runId !== 'string' || (kind !== 'change' && !RUN_ID.test(runId))) {
     return reject(record, 'unusable run id', "context.runId is not an id of Port's.", runId ?? null);
   }
-  if ((record.value?.byteLength ?? 0) > MAX_MESSAGE_BYTES) {
+  // As it came and as it is written to Temporal: read as `1e20`, a number is written with 21 digits.
+  const written = Buffer.byteLength(JSON.stringify(verified.message));
+  if (Math.max(record.value?.byteLength ?? 0, written) > MAX_MESSAGE_BYTES) {
     const advice = `The message is larger than ${MAX_MESSAGE_BYTES} bytes; make the action's payload smaller.`;
     return reject(record, 'too large', advice, runId, kind === 'run' ? runId : undefined);
   }

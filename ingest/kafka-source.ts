@@ -72,7 +72,8 @@ export class KafkaSource implements RecordSource {
       const failure = await this.consume(handle).catch((error: unknown) => error);
       if (this.stopping.signal.aborted) return;
       if (Date.now() - startedAt > SOUND_AFTER_MS) waitMs = FIRST_REBUILD_MS;
-      this.options.logger.error(
+      // A broker that has just started may refuse the first; whatever stays is an error.
+      this.options.logger[waitMs === FIRST_REBUILD_MS ? 'warn' : 'error'](
         { retryInMs: waitMs },
         `the Kafka consumer failed and is rebuilt: ${explain(failure)}`,
       );
