@@ -58,7 +58,10 @@ export class Backlog {
       0,
     );
     const oldestMs = this.oldestMs();
-    if (lag === 0 || oldestMs < WORTH_TELLING_MS) return this.note.up();
+    if (lag === 0 || oldestMs < WORTH_TELLING_MS) {
+      this.note.up();
+      return;
+    }
     const seconds = Math.round(oldestMs / 1000);
     this.note.down(`${lag} records of the group wait; the oldest one here for ${seconds} s`);
     this.logger.warn({ lag, oldestMs }, 'records wait to be accepted');

@@ -252,6 +252,13 @@ describe('a record that is rejected', () => {
     expect(started(signed(webhookMessage({}, { text: 'x'.repeat(1_400_000) }))).type).toBe('callWebhook');
   });
 
+  test('is measured as Temporal would get it, where numbers may be longer', () => {
+    const written = JSON.stringify(signed(webhookMessage({}, { numbers: Array(70_000).fill(1e20) })));
+    const short = written.replaceAll('100000000000000000000', '1e20');
+    expect(short.length).toBeLessThan(400_000);
+    expect(rejected(recordOf(short)).reason).toBe('too large');
+  });
+
   test('is a forgery before it is too large or has a bad id', () => {
     const message = withRunId({ text: 'x'.repeat(1_500_000) });
     expect(rejected(recordOf(signed(message, 'wrong'))).reason).toBe('bad signature');
