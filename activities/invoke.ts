@@ -16,7 +16,8 @@ import { redact } from '../port/secrets/redact.js';
 import { signatureHeaders } from '../port/signature.js';
 import type { Logger } from '../telemetry/logger.js';
 import { FAILURES, type InvokeInput, type InvokeResult } from '../workflows/contract.js';
-import { type PrepareDependencies, type PreparedCall, prepareCall } from './prepare-call.js';
+import { type PrepareDependencies, type PreparedCall, prepareCall, type Unprepared } from './prepare-call.js';
+import { createTurns, type Turns } from './turns.js';
 
 export interface InvokeDependencies extends PrepareDependencies {
   /** Never follows redirects. */
@@ -35,11 +36,14 @@ const LAST_WAIT_MS = 120_000;
 const DEFAULT_RATE_LIMIT_WAIT_MS = 30_000;
 /** `Retry-After: 0` must not become a loop without a pause. */
 const MIN_RATE_LIMIT_WAIT_MS = 1000;
+/** As many as jq has threads. */
+const MAPPINGS_AT_A_TIME = 2;
 
 export function createInvoke(deps: InvokeDependencies) {
+  const turns = createTurns(MAPPINGS_AT_A_TIME);
   return async function invoke(input: InvokeInput): Promise<InvokeResult> {
     if (!input.mayCall) return { kind: 'withheld' };
-    const outcome = whyTooLate(input) ?? (await call(input, deps));
+    const outcome = whyTooLate(input) ?? (await call(input, deps, turns));
     deps.logger.info({ runId: input.runId, call: input.call, outcome: outcome.headline }, 'called');
     return { kind: 'outcome', outcome };
   };
@@ -66,13 +70,42 @@ function whyTooLate({ call, policy }: InvokeInput): Outcome | undefined {
   );
 }
 
-async function call(input: InvokeInput, deps: InvokeDependencies): Promise<Outcome> {
+async function call(input: InvokeInput, deps: InvokeDependencies, turns: Turns): Promise<Outcome> {
   const invocation = invocationMethodOf(input.message, input.kind);
   if (!invocation) return failed(input.call, 'the message does not say how to carry out the run');
-  const prepared = await prepareCall(input.message, invocation, deps);
+  const begunMs = Date.now();
+  const prepared = await prepareInTurn(input, invocation, deps, turns);
   if ('problem' in prepared) return failed(input.call, prepared.problem);
+  if (Date.now() - begunMs > input.policy.workerLostAfterMs) return tooBusy(input);
   const outcome = await send(prepared, invocation, input, deps);
   return untold({ ...outcome, log: [...outcome.log, ...prepared.notes] }, prepared.secrets);
+}
+
+/**
+ * A filter may take seconds of jq, and many of them minutes. An attempt that waited behind them for as long would be
+ * taken for one whose worker died, and then still call: half of that time is left to it.
+ */
+async function prepareInTurn(
+  input: InvokeInput,
+  invocation: InvocationMethod,
+  deps: InvokeDependencies,
+  turns: Turns,
+): Promise<PreparedCall | Unprepared> {
+  const prepare = () => prepareCall(input.message, invocation, deps);
+  if (!deps.mappings) return prepare();
+  const { workerLostAfterMs, retryWindowMs } = input.policy;
+  const prepared = await turns.take(prepare, workerLostAfterMs / 2);
+  if (prepared) return prepared;
+  const problem = 'nothing was sent, since the mappings of other runs keep jq busy';
+  retryWithin(retryWindowMs, { type: FAILURES.notSent, message: `${input.call}: ${problem}` });
+  return { problem: `${problem}; ${tried()}. Look for a mapping that takes seconds` };
+}
+
+/** Temporal takes an attempt for dead that comes to its call so late, and Port may have been told so: it must not call. */
+function tooBusy({ call, policy }: InvokeInput): Outcome {
+  const problem = 'nothing was sent, since the worker was too busy to prepare the call in time';
+  retryWithin(policy.retryWindowMs, { type: FAILURES.notSent, message: `${call}: ${problem}` });
+  return failed(call, `${problem}; ${tried()}. Give it more CPU, or lower WORKER_CONCURRENT_CALLS`);
 }
 
 async function send(

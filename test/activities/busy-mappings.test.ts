@@ -1,0 +1,72 @@
+/** Runs whose mappings find no thread of jq's: they wait, and never call when nobody expects it any more. */
+import { createInvoke } from '../../activities/invoke.js';
+import type { Mapping } from '../../port/mapping/mapping.js';
+import { FAILURES, type InvokeInput } from '../../workflows/contract.js';
+import { useEvaluator } from '../port/mapping/evaluators.js';
+import { attempt, CLIENT_SECRET, failureOf, memoryLogger, newRunId, outbound } from './environment.js';
+
+const evaluator = useEvaluator({ deadlineMs: 1000 });
+const url = '"http://nowhere.invalid/"';
+const isSlow = '.payload.action.identifier == "slow"';
+const MAPPINGS: Mapping[] = [
+  { enabled: isSlow, url, body: 'def f: f; f' },
+  { enabled: true, url },
+];
+
+function activity() {
+  return createInvoke({
+    gitlab: outbound(),
+    webhooks: outbound(),
+    plan: { gitlabUrl: 'http://gitlab.invalid', environment: {} },
+    mappings: { mappings: MAPPINGS, evaluator: evaluator(), environment: {}, close: async () => {} },
+    clientSecret: CLIENT_SECRET,
+    detailedLogging: true,
+    logger: memoryLogger().logger,
+  });
+}
+
+function inputOf(identifier: string): InvokeInput {
+  const runId = newRunId();
+  const invocationMethod = { type: 'WEBHOOK', agent: true, url: 'http://nowhere.invalid/' };
+  return {
+    runId,
+    kind: 'run',
+    call: 'POST the.target',
+    message: { context: { runId }, payload: { action: { identifier, invocationMethod } } },
+    policy: { callTimeoutMs: 5000, workerLostAfterMs: 200, retryWindowMs: 60_000, maxWaitMs: 600_000 },
+    mayCall: true,
+  };
+}
+
+test('behind filters that take seconds, an attempt gives up in time, and another one is made', async () => {
+  const invoke = activity();
+  const slow = [inputOf('slow'), inputOf('slow')].map((input) => attempt(invoke, input));
+  const early = await attempt(invoke, inputOf('quick'));
+  expect(failureOf(early)).toMatchObject({
+    type: FAILURES.notSent,
+    nonRetryable: false,
+    message: expect.stringContaining('the mappings of other runs keep jq busy'),
+  });
+  const late = await attempt(invoke, inputOf('quick'), { attempt: 9, scheduledMsAgo: 120_000 });
+  expect(late.result).toMatchObject({
+    outcome: { status: 'FAILURE', summary: expect.stringMatching(/nothing was sent.*tried 9 times/) },
+  });
+  for (const ended of await Promise.all(slow))
+    expect(ended.result).toMatchObject({
+      outcome: { summary: expect.stringContaining('mapping 0, body: jq') },
+    });
+
+  const quick = inputOf('quick');
+  const patient = { ...quick, policy: { ...quick.policy, workerLostAfterMs: 60_000 } };
+  const afterwards = await attempt(invoke, patient);
+  expect(failureOf(afterwards).message).toContain('nowhere.invalid');
+});
+
+test('an attempt that comes to its call when Temporal has given it up does not call', async () => {
+  const late = inputOf('quick');
+  const ended = await attempt(activity(), { ...late, policy: { ...late.policy, workerLostAfterMs: 0.01 } });
+  expect(failureOf(ended)).toMatchObject({
+    type: FAILURES.notSent,
+    message: expect.stringContaining('too busy to prepare the call in time'),
+  });
+});
