@@ -7,8 +7,8 @@
 env.secret is not used, since the Secret exists already; put these into it: {{ join ", " . }}
 {{- end }}
 {{- else }}
-{{- range $name := keys $secret | sortAlpha }}
-{{- if hasKey $plain $name }}
+{{- range $name, $value := (.Values.env).secret }}
+{{- if and (include "tpa.text" $value) (hasKey $plain $name) }}
 {{ $name }} is in env.normal and env.secret; env.normal wins, as before. Remove one of them.
 {{- end }}
 {{- end }}
