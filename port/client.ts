@@ -108,6 +108,19 @@ export class PortClient {
     await this.call('POST', `/v1/workflows/nodes/runs/${encodeURIComponent(nodeRunId)}/logs`, { logs });
   }
 
+  /** Whether a node run holds these messages already; false as well where Port does not show its node runs. */
+  async hasNodeLogs(nodeRunId: string, messages: string[]): Promise<boolean> {
+    try {
+      const answer = await this.call('GET', `/v1/workflows/nodes/runs/${encodeURIComponent(nodeRunId)}`);
+      // Neither the name nor the form of the list is documented: each must stand there as a text of its own.
+      const held = JSON.stringify(answer);
+      return messages.every((message) => held.includes(JSON.stringify(message)));
+    } catch (error) {
+      if (error instanceof PortError && error.isFinal) return false;
+      throw error;
+    }
+  }
+
   /** Tells Port by which way this organization's agent gets its runs, as the old agent did at its start. */
   async announceSource(source: 'KAFKA' | 'POLLING'): Promise<void> {
     await this.call('PATCH', '/v1/organization', { settings: { portAgentStreamerName: source } });
