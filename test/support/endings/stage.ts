@@ -42,8 +42,8 @@ export interface CallingRun {
 export const GROUP = 'ends';
 /** The limits of every run on this stage, unless it is started with others. */
 export const POLICY: CallPolicy = {
-  callTimeoutMs: 5000,
-  // Ample: on a busy machine an attempt may be late without being lost.
+  // Ample: on a busy machine an answer may be late without being lost, and so may an attempt.
+  callTimeoutMs: 8000,
   workerLostAfterMs: 6000,
   retryWindowMs: 1000,
   maxWaitMs: 60_000,

@@ -15,6 +15,12 @@ export const temporalEndings: Record<string, Driver> = {
   'worker-lost': async (stage) => [(await dayWithoutWorker(stage)).inCall],
   'worker-lost-later': async (stage) => [(await dayWithoutWorker(stage)).beforeReport],
   'no-worker': async (stage) => [(await dayWithoutWorker(stage)).waiting],
+  // A patience that is over before the call could be prepared, however quickly that goes.
+  'worker-busy': async (stage) => {
+    const run = await stage.unpublished(`${stage.house.service.url}/ok`);
+    await stage.start(run, mainQueue(stage), { workerLostAfterMs: -1, retryWindowMs: 0 });
+    return [await stage.closed(run)];
+  },
   'cancelled-before': async (stage) => [(await dayWithoutWorker(stage)).cancelled],
 
   'cancelled-between': async (stage) => {
