@@ -9,6 +9,7 @@ import { AmbiguousError, BadRequestError, NotSentError } from '../http/errors.js
 import type { Outbound } from '../http/outbound.js';
 import type { OutboundResponse } from '../http/read-response.js';
 import type { OutboundRequest } from '../http/redirect.js';
+import { JQ_THREADS } from '../port/mapping/mapping-book.js';
 import { type InvocationMethod, invocationMethodOf } from '../port/message.js';
 import { failed, isPipelineRateLimit, type Outcome } from '../port/outcome.js';
 import { retryAfterMs } from '../port/retry-after.js';
@@ -36,11 +37,9 @@ const LAST_WAIT_MS = 120_000;
 const DEFAULT_RATE_LIMIT_WAIT_MS = 30_000;
 /** `Retry-After: 0` must not become a loop without a pause. */
 const MIN_RATE_LIMIT_WAIT_MS = 1000;
-/** As many as jq has threads. */
-const MAPPINGS_AT_A_TIME = 2;
 
 export function createInvoke(deps: InvokeDependencies) {
-  const turns = createTurns(MAPPINGS_AT_A_TIME);
+  const turns = createTurns(JQ_THREADS);
   return async function invoke(input: InvokeInput): Promise<InvokeResult> {
     if (!input.mayCall) return { kind: 'withheld' };
     const outcome = whyTooLate(input) ?? (await call(input, deps, turns));

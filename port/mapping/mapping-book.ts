@@ -6,7 +6,9 @@ import type { Mapping } from './mapping.js';
 import { watchMappings } from './mapping-file.js';
 
 /** Two at a time: jq keeps a core busy. */
-const LIMITS = { threads: 2, deadlineMs: 5000, maxMemoryMb: 256 };
+/** So many filters are evaluated side by side. */
+export const JQ_THREADS = 2;
+const LIMITS = { threads: JQ_THREADS, deadlineMs: 5000, maxMemoryMb: 256 };
 
 /** Where the fate of the file is told. */
 export interface MappingLog {
