@@ -5,10 +5,12 @@
  */
 import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import type { LocalPolicy } from '../config/local-policy.js';
 import { AmbiguousError, BadRequestError, NotSentError } from '../http/errors.js';
 import type { Outbound } from '../http/outbound.js';
 import type { OutboundResponse } from '../http/read-response.js';
 import type { OutboundRequest } from '../http/redirect.js';
+import { type Refusal, refusalOfAction, refusalOfMethod } from '../port/local-policy.js';
 import { JQ_THREADS } from '../port/mapping/mapping-book.js';
 import { type InvocationMethod, invocationMethodOf } from '../port/message.js';
 import { failed, isPipelineRateLimit, type Outcome } from '../port/outcome.js';
@@ -17,13 +19,21 @@ import { redact } from '../port/secrets/redact.js';
 import { signatureHeaders } from '../port/signature.js';
 import type { Logger } from '../telemetry/logger.js';
 import { FAILURES, type InvokeInput, type InvokeResult } from '../workflows/contract.js';
-import { type PrepareDependencies, type PreparedCall, prepareCall, type Unprepared } from './prepare-call.js';
+import {
+  type InTurn,
+  type PrepareDependencies,
+  type PreparedCall,
+  prepareCall,
+  type Unprepared,
+} from './prepare-call.js';
 import { createTurns, type Turns } from './turns.js';
 
 export interface InvokeDependencies extends PrepareDependencies {
   /** Never follows redirects. */
   gitlab: Outbound;
   webhooks: Outbound;
+  /** Left out: every action and method. */
+  policy?: LocalPolicy;
   detailedLogging: boolean;
   logger: Logger;
 }
@@ -72,12 +82,23 @@ function whyTooLate({ call, policy }: InvokeInput): Outcome | undefined {
 async function call(input: InvokeInput, deps: InvokeDependencies, turns: Turns): Promise<Outcome> {
   const invocation = invocationMethodOf(input.message, input.kind);
   if (!invocation) return failed(input.call, 'the message does not say how to carry out the run');
+  const { policy = {} } = deps;
+  // Before a mapping is evaluated or an input decrypted.
+  const notTheAction = refusalOfAction(input.message, input.kind, policy);
+  if (notTheAction) return notAllowed(input.call, notTheAction);
   const begunMs = Date.now();
   const prepared = await prepareInTurn(input, invocation, deps, turns);
   if ('problem' in prepared) return failed(input.call, prepared.problem);
+  const notTheMethod = refusalOfMethod(prepared.request.method, policy);
+  // A mapping can make a method of anything.
+  if (notTheMethod) return untold(notAllowed(input.call, notTheMethod), prepared.secrets);
   if (Date.now() - begunMs > input.policy.workerLostAfterMs) return tooBusy(input);
-  const outcome = await send(prepared, invocation, input, deps);
+  const outcome = await send(prepared, invocation, input, deps, turns);
   return untold({ ...outcome, log: [...outcome.log, ...prepared.notes] }, prepared.secrets);
+}
+
+function notAllowed(call: string, { rule, reason }: Refusal): Outcome {
+  return failed(call, `${call} was not sent: ${reason}`, `refused by ${rule}`);
 }
 
 /**
@@ -112,6 +133,7 @@ async function send(
   invocation: InvocationMethod,
   input: InvokeInput,
   deps: InvokeDependencies,
+  turns: Turns,
 ): Promise<Outcome> {
   const outbound = invocation.type === 'GITLAB' ? deps.gitlab : deps.webhooks;
   try {
@@ -121,9 +143,11 @@ async function send(
     );
     waitIfLimited(response, invocation, input);
     const about = { call: input.call, synchronized: invocation.synchronized, detailed: deps.detailedLogging };
-    return { ...(await prepared.conclude(response, about)), statusCode: response.status };
+    // An attempt that was answered must tell so before it is taken for dead.
+    const inTurn: InTurn = (work) => turns.take(work, input.policy.workerLostAfterMs / 4);
+    return { ...(await prepared.conclude(response, about, inTurn)), statusCode: response.status };
   } catch (error) {
-    return outcomeOf(error, input);
+    return outcomeOf(error, input, prepared.secrets);
   }
 }
 
@@ -180,19 +204,23 @@ function waitFor(response: OutboundResponse, input: InvokeInput): void {
 }
 
 /** The outcome of a call that got no answer. Throws what Temporal is to try again. */
-function outcomeOf(error: unknown, input: InvokeInput): Outcome {
+function outcomeOf(error: unknown, input: InvokeInput, secrets: string[]): Outcome {
   if (error instanceof BadRequestError) return failed(input.call, error.message);
-  if (error instanceof AmbiguousError) return unanswered(error, input);
+  if (error instanceof AmbiguousError) return unanswered(error, input, secrets);
   if (!(error instanceof NotSentError)) return unforeseen(error, input);
   if (!error.permanent) {
-    retryWithin(input.policy.retryWindowMs, { type: FAILURES.notSent, message: error.message });
+    // A mapping can have put a secret into the host's name.
+    const message = redact(error.message, secrets);
+    retryWithin(input.policy.retryWindowMs, { type: FAILURES.notSent, message });
   }
   return failed(input.call, `${error.message}${error.permanent ? '' : `; ${tried()}`}`);
 }
 
 /** The request was written and no status came back: only a receiver that knows the key may get it again. */
-function unanswered({ message }: AmbiguousError, { call, policy }: InvokeInput): Outcome {
-  if (policy.retryAmbiguous) retryWithin(policy.retryWindowMs, { type: FAILURES.ambiguous, message });
+function unanswered({ message }: AmbiguousError, { call, policy }: InvokeInput, secrets: string[]): Outcome {
+  if (policy.retryAmbiguous) {
+    retryWithin(policy.retryWindowMs, { type: FAILURES.ambiguous, message: redact(message, secrets) });
+  }
   const repeated = policy.retryAmbiguous ? `It was ${tried()}` : 'It was not called again';
   const why = `${message}; the target may have been reached. ${repeated}: look at the target before running the action again`;
   return failed(call, why, 'no answer');

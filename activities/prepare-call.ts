@@ -22,8 +22,11 @@ export interface PreparedCall {
   secrets: string[];
   /** What went wrong on the way and did not keep the call from being made. */
   notes: string[];
-  conclude(response: OutboundResponse, about: Conclusion): Promise<Outcome>;
+  conclude(response: OutboundResponse, about: Conclusion, inTurn: InTurn): Promise<Outcome>;
 }
+
+/** Has jq do some work when its turn comes; undefined when that takes too long. */
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T | undefined>;
 
 /** Nothing can be sent, in words for the run's log. */
 export interface Unprepared {
@@ -60,7 +63,7 @@ function prepareBuiltIn(
   const conclude = invocation.type === 'GITLAB' ? concludeGitlab : concludeWebhook;
   return {
     request: plan.request,
-    secrets: plan.secret ? [plan.secret] : [],
+    secrets: [...(plan.secret ? [plan.secret] : []), ...sensitiveIn(plan.request.headers)],
     notes: [],
     conclude: async (response, about) => conclude(response, about),
   };
@@ -94,7 +97,7 @@ async function prepareMapped(
     request: { method, url, headers, ...(hasBody && { body }) },
     secrets: [...decrypted.secrets, ...sensitiveIn(headers), ...sensitiveIn(mapped.request.body)],
     notes: [...undecrypted, ...mapped.problems.map(({ text }) => text)],
-    async conclude(response, about) {
+    async conclude(response, about, inTurn) {
       const outcome = concludeWebhook(response, about);
       const request = { method, url, headers, query: mapped.request.query, body: mapped.request.body };
       return withReport(
@@ -102,6 +105,7 @@ async function prepareMapped(
         { mapping, index: match.index ?? 0 },
         { message: decrypted.message, request, response },
         book,
+        inTurn,
       );
     },
   };
@@ -112,6 +116,7 @@ async function withReport(
   { mapping, index }: { mapping: Mapping; index: number },
   call: { message: JsonObject; request: JsonObject; response: OutboundResponse },
   { evaluator, environment }: MappingBook,
+  inTurn: InTurn,
 ): Promise<Outcome> {
   if (!mapping.report) return outcome;
   const { status, headers, text } = call.response;
@@ -120,10 +125,14 @@ async function withReport(
     request: call.request,
     response: { statusCode: status, headers, text, ...jsonOf(text) },
   };
-  const { report, problems } = await evaluator.report(mapping, index, context, environment);
+  const evaluated = await inTurn(() => evaluator.report(mapping, index, context, environment));
+  if (!evaluated) return { ...outcome, log: [...outcome.log, `mapping ${index}, report: ${NO_TURN}`] };
+  const { report, problems } = evaluated;
   const reported = applyReport(outcome, report);
   return { ...reported, log: [...reported.log, ...problems.map((problem) => problem.text)] };
 }
+
+const NO_TURN = 'left out, since the mappings of other runs keep jq busy';
 
 function jsonOf(text: string): { json: JsonObject | null; jsonText?: string } {
   try {
@@ -142,10 +151,12 @@ function textOf(problems: MappingProblem[]): string {
   return [...new Set(problems.map(({ text }) => text))].join('; ');
 }
 
-/** The texts under names that say that they are secret: `Authorization`, `token`. */
+/** The texts under names that say that they are secret: `Authorization`, `token`; of `Bearer …`, what follows as well. */
 function sensitiveIn(value: unknown): string[] {
   if (!isObject(value as JsonObject)) return [];
-  return Object.entries(value as JsonObject).flatMap(([name, inner]) =>
-    typeof inner === 'string' && isSensitiveName(name) ? [inner] : [],
-  );
+  return Object.entries(value as JsonObject).flatMap(([name, inner]) => {
+    if (typeof inner !== 'string' || !isSensitiveName(name)) return [];
+    const credentials = /^\s*[A-Za-z][\w-]* +(\S+)\s*$/.exec(inner)?.[1];
+    return credentials === undefined ? [inner] : [inner, credentials];
+  });
 }

@@ -1,7 +1,7 @@
 /**
  * What all reports to Port share: what counts as told, what is tried again, and what was done already.
  */
-import { activityInfo, heartbeat } from '@temporalio/activity';
+import { activityInfo, Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { PortError } from '../port/client.js';
 import { retryAfterMs } from '../port/retry-after.js';
@@ -55,10 +55,13 @@ export async function unlessEnded(call: Promise<void>): Promise<void> {
   }
 }
 
-/** Turns what Port or the way to it answered into a failure that Temporal repeats, or does not. */
+/**
+ * Turns what Port or the way to it answered into a failure that Temporal repeats, or does not. When the worker's
+ * grace is over, so is the attempt: the next one, of another worker, goes on where it stopped.
+ */
 export async function translatingFailures<T>(act: () => Promise<T>): Promise<T> {
   try {
-    return await act();
+    return await Promise.race([act(), stopped()]);
   } catch (error) {
     const message = error instanceof Error ? error.message : 'Port could not be told';
     if (error instanceof PortError && error.isFinal) {
@@ -71,6 +74,16 @@ export async function translatingFailures<T>(act: () => Promise<T>): Promise<T> 
       ...(delayMs !== undefined && { nextRetryDelay: delayMs }),
     });
   }
+}
+
+function stopped(): Promise<never> {
+  const { cancellationSignal } = Context.current();
+  const stop = () =>
+    new Error('the worker stopped before Port had answered; another one goes on with the report');
+  return new Promise((_, reject) => {
+    if (cancellationSignal.aborted) reject(stop());
+    cancellationSignal.addEventListener('abort', () => reject(stop()), { once: true });
+  });
 }
 
 /** Port writes `x-ratelimit-reset` on every answer, so that on its own it means nothing but with a 429. */

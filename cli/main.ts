@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** `temporal-port-agent <command>`: reads the configuration, runs the process, stops it on a signal. */
+import { runCodecServer } from '../codec-server/main.js';
+import { loadCodecServerConfig } from '../config/codec-server.js';
 import { type Config, ConfigurationError, loadConfig } from '../config/config.js';
 import { variablesAsText } from '../config/help.js';
 import { runIngest } from '../ingest/main.js';
@@ -19,6 +21,8 @@ Commands
   ingest   start one Temporal workflow for each run that Port publishes
   both     worker and ingest in one process
   sweep    end the runs that Temporal no longer works on and Port still holds open; then stop
+  codec-server
+           show decrypted payloads in Temporal's UI and command line, to people who may see them
   migrate-values FILE
            print Helm values for this agent, made of a values file of port-agent
 
@@ -28,23 +32,32 @@ Options
 
 const ROLES = { worker: [runWorker], ingest: [runIngest], both: [runWorker, runIngest], sweep: [runSweep] };
 
+type ProcessConfig = Pick<Config, 'logLevel' | 'warnings' | 'notices' | 'healthPort'>;
+type Half<C> = (config: C, logger: Logger, stop: AbortSignal, health: Health) => Promise<void>;
+
 async function main([argument, ...others]: string[]): Promise<number> {
   if (argument === '--version') return say(VERSION);
   if (argument === '--help' || argument === '-h')
     return say(`${USAGE}\n\nEnvironment variables\n\n${variablesAsText()}`);
   if (argument === 'migrate-values') return runMigrateValues(others);
+  if (argument === 'codec-server')
+    return runProcess(argument, loadCodecServerConfig(process.env), [runCodecServer]);
   if (argument === undefined || !Object.hasOwn(ROLES, argument)) {
     process.stderr.write(
       `${argument === undefined ? 'A command is missing.' : `There is no command "${argument}".`}\n\n${USAGE}\n`,
     );
     return 2;
   }
-  return runRole(argument as keyof typeof ROLES);
+  return runProcess(argument, loadConfig(process.env), ROLES[argument as keyof typeof ROLES]);
 }
 
-async function runRole(role: keyof typeof ROLES): Promise<number> {
-  const config = loadConfig(process.env);
-  const logger = createLogger(config.logLevel, role);
+/** Runs until all halves have ended; the exit code is 1 when one of them failed. */
+async function runProcess<C extends ProcessConfig>(
+  name: string,
+  config: C,
+  runs: Half<C>[],
+): Promise<number> {
+  const logger = createLogger(config.logLevel, name);
   for (const warning of config.warnings) logger.warn(warning);
   installRuntime(logger);
   const stop = stopOnSignal(logger);
@@ -53,11 +66,9 @@ async function runRole(role: keyof typeof ROLES): Promise<number> {
   const health = new Health();
   const itself = health.part('process', 'starting');
   stop.signal.addEventListener('abort', () => itself.down('shutting down: what is under way is finished'));
-  const healthServer = role === 'sweep' ? undefined : await serveHealth(health, config, logger);
+  const healthServer = name === 'sweep' ? undefined : await serveHealth(health, config, logger);
   // When one half ends, for whatever reason, the other is stopped as well, in good order.
-  const halves = ROLES[role].map((run) =>
-    run(config, logger, stop.signal, health).finally(() => stop.abort()),
-  );
+  const halves = runs.map((run) => run(config, logger, stop.signal, health).finally(() => stop.abort()));
   itself.up();
   const failures = (await Promise.allSettled(halves))
     .flatMap((half) => (half.status === 'rejected' ? [half.reason as Error] : []))
@@ -71,7 +82,7 @@ async function runRole(role: keyof typeof ROLES): Promise<number> {
 /** Answers probes until everything has stopped, where a port is configured for it. */
 async function serveHealth(
   health: Health,
-  config: Config,
+  config: ProcessConfig,
   logger: Logger,
 ): Promise<HealthServer | undefined> {
   if (config.healthPort === undefined) return undefined;

@@ -4,6 +4,8 @@
 import type { KeyObject } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { NetworkSettings } from '../http/network.js';
+import { type CodecKeys, describeEncryption, readCodecKeys } from './codec-keys.js';
+import { describePolicy, type LocalPolicy } from './local-policy.js';
 import { settleNetwork } from './network.js';
 import { type PrivateKey, readPrivateKey } from './private-key.js';
 import { withSecretsDir } from './secrets-dir.js';
@@ -56,12 +58,15 @@ export interface Config {
   /** For inputs that are encrypted on the client side. */
   privateKey?: KeyObject;
   network: NetworkSettings;
+  policy: LocalPolicy;
   temporal: {
     taskQueue: string;
     uiUrl?: string;
     proxy?: TemporalProxy;
     /** Left out: the worker has no version. */
     version?: { deploymentName: string; buildId: string };
+    /** Left out: histories are not encrypted. */
+    codecKeys?: CodecKeys;
   };
   logLevel: Variables['LOG_LEVEL'];
   /** Left out: health is not served. 0: a free port. */
@@ -106,7 +111,12 @@ export function loadConfig(processEnvironment: Environment): Config {
   ];
   if (!parsed.success || !network || problems.length > 0) throw new ConfigurationError(problems);
   const config = settle(parsed.data, environment, given, network);
-  return { ...config, notices: found.notices, warnings: [...config.warnings, ...found.warnings] };
+  const notices = [
+    ...found.notices,
+    ...describePolicy(config.policy),
+    describeEncryption(config.temporal.codecKeys),
+  ];
+  return { ...config, notices, warnings: [...config.warnings, ...found.warnings] };
 }
 
 function settle(
@@ -120,6 +130,7 @@ function settle(
   const mappingFile = mappingFileOf(values);
   const privateKey = readKey(given);
   const proxy = readTemporalProxy(given);
+  const codec = readCodec(given);
   return {
     port: {
       orgId: values.PORT_ORG_ID,
@@ -164,12 +175,17 @@ function settle(
       undecryptedInputs: values.UNDECRYPTED_INPUTS,
     },
     network,
+    policy: {
+      ...(values.ALLOWED_ACTIONS && { actions: values.ALLOWED_ACTIONS }),
+      ...(values.ALLOWED_METHODS && { methods: values.ALLOWED_METHODS }),
+    },
     ...(mappingFile !== undefined && { mappingFile }),
     ...(privateKey && 'key' in privateKey && { privateKey: privateKey.key }),
     temporal: {
       taskQueue: values.TEMPORAL_TASK_QUEUE ?? groupId,
       ...(values.TEMPORAL_UI_URL && { uiUrl: values.TEMPORAL_UI_URL }),
       ...(proxy && 'proxy' in proxy && { proxy: proxy.proxy }),
+      ...(codec && 'keys' in codec && { codecKeys: codec.keys }),
       ...(values.TEMPORAL_DEPLOYMENT_NAME &&
         values.TEMPORAL_WORKER_BUILD_ID && {
           version: {
@@ -205,6 +221,11 @@ function readKey(given: Environment): PrivateKey | undefined {
   return value === undefined ? undefined : readPrivateKey(value);
 }
 
+function readCodec(given: Environment): ReturnType<typeof readCodecKeys> | undefined {
+  const value = given['CODEC_KEYS'];
+  return value === undefined ? undefined : readCodecKeys(value);
+}
+
 function problem(name: VariableName, issue: { message: string }, given: Environment): string {
   if (given[name] !== undefined) return `${name} ${issue.message}`;
   const remedy = notesOf(name).remedy;
@@ -234,6 +255,8 @@ function mistakes(given: Environment): string[] {
   if (privateKey && 'problem' in privateKey) problems.push(`PORT_AGENT_PRIVATE_KEY ${privateKey.problem}`);
   const proxy = readTemporalProxy(given);
   if (proxy && 'problem' in proxy) problems.push(`TEMPORAL_HTTP_PROXY ${proxy.problem}`);
+  const codec = readCodec(given);
+  if (codec && 'problems' in codec) problems.push(...codec.problems.map((text) => `CODEC_KEYS ${text}`));
   const version = ['TEMPORAL_DEPLOYMENT_NAME', 'TEMPORAL_WORKER_BUILD_ID'];
   const unset = version.filter((name) => !given[name]);
   if (unset.length === 1)

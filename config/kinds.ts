@@ -45,6 +45,24 @@ export const httpUrl = () =>
     return value.trim().replace(/\/+$/, '');
   });
 
+/** Texts separated by commas, one at least. */
+export const list = () =>
+  z.string().transform((value, ctx) => {
+    const entries = value.split(',').flatMap((entry) => entry.trim() || []);
+    if (entries.length > 0) return entries;
+    ctx.addIssue({ code: 'custom', message: 'holds commas only; write entries, or leave it empty for all' });
+    return z.NEVER;
+  });
+
+/** Some of these words, in any case, separated by commas; in capitals. */
+export const capitalsOf = (known: readonly string[]) =>
+  list().transform((entries, ctx) => {
+    const words = entries.map((entry) => entry.toUpperCase());
+    if (words.every((word) => known.includes(word))) return words;
+    ctx.addIssue({ code: 'custom', message: `holds a word that is none of: ${known.join(', ')}` });
+    return z.NEVER;
+  });
+
 /** One of a few words in any case; `spellings` maps each accepted one, in lower case, to what it means. */
 export const choice = <T extends string>(spellings: Record<string, T>) =>
   z.string().transform((value, ctx) => {

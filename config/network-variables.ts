@@ -1,6 +1,9 @@
 /** How calls leave this network: proxies, trust, and what may be called at all. */
-import { flag, text } from './kinds.js';
+import { capitalsOf, flag, list, text } from './kinds.js';
 import { note } from './notes.js';
+
+/** CONNECT and TRACE are no requests to a target's resources. */
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 export const networkVariables = {
   HTTP_PROXY: note(text().optional(), {
@@ -29,6 +32,17 @@ export const networkVariables = {
     shownDefault: 'every target',
     about:
       'What runs may call, separated by commas: `host`, `*.corp:8443`, `gitlab.corp/group/*`, `10.0.0.0/8`.',
+  }),
+  ALLOWED_ACTIONS: note(list().optional(), {
+    group: 'Network',
+    shownDefault: 'every action',
+    about:
+      'Which actions may be carried out, separated by commas: `deploy`, `scale_*`; `wfnr_*` for workflow nodes, `change/<blueprint>` for changes.',
+  }),
+  ALLOWED_METHODS: note(capitalsOf(METHODS).optional(), {
+    group: 'Network',
+    shownDefault: 'every method',
+    about: 'HTTP methods that runs may use, separated by commas. GitLab pipelines need `POST`.',
   }),
   REQUESTS_CA_BUNDLE: note(text().optional(), {
     group: 'Network',

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 
 export interface VariableNotes {
-  group: 'Port' | 'Source' | 'Calls' | 'GitLab' | 'Network' | 'Process' | 'Temporal';
+  group: 'Port' | 'Source' | 'Calls' | 'GitLab' | 'Network' | 'Process' | 'Temporal' | 'Codec server';
   about: string;
   /** The default as a person would write it, where the schema's own does not say it. */
   shownDefault?: string;

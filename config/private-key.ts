@@ -3,7 +3,7 @@
  * breaks, with `\n`, with blanks, in quotes, in base64; or the path of a file with any of these.
  */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { keyFileAt } from './key-file.js';
 
 /** `problem` begins with a verb, so that it follows the variable's name; nothing of the value is in it. */
 export type PrivateKey = { key: KeyObject } | { problem: string };
@@ -17,29 +17,17 @@ const PUBLIC =
 const NOT_RSA = 'is no RSA key; Port encrypts for RSA keys only';
 const OPENSSH =
   "is in OpenSSH's own format; convert a copy of it with: ssh-keygen -p -m PKCS8 -N '' -f copy-of-key";
-const MAX_FILE_BYTES = 64 * 1024;
 
 /** Reads `PORT_AGENT_PRIVATE_KEY`. */
 export function readPrivateKey(value: string): PrivateKey {
   if (value.includes('-----BEGIN')) return fromText(value);
-  const file = fileAt(value.trim());
-  return file === undefined ? fromText(value) : 'problem' in file ? file : fromText(file.text);
+  const file = keyFileAt(value.trim());
+  return file === undefined ? fromText(value) : 'problem' in file ? file : fromText(textOf(file.bytes));
 }
 
-/** What stands in the file that `path` names; undefined when it names none. */
-function fileAt(path: string): { text: string } | { problem: string } | undefined {
-  try {
-    const stats = statSync(path);
-    if (!stats.isFile()) return { problem: 'names a directory or device; give the path of a file' };
-    if (stats.size > MAX_FILE_BYTES) return { problem: 'names a file that is too large to be a key' };
-    // One in DER has no text; its base64 has.
-    const bytes = readFileSync(path);
-    return { text: bytes[0] === 0x30 ? bytes.toString('base64') : bytes.toString('utf8') };
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (!['EACCES', 'EPERM', 'EIO', 'EISDIR'].includes(code)) return undefined;
-    return { problem: `names a file that cannot be read (${code}); check its permissions` };
-  }
+/** One in DER has no text; its base64 has. */
+function textOf(bytes: Buffer): string {
+  return bytes[0] === 0x30 ? bytes.toString('base64') : bytes.toString('utf8');
 }
 
 function fromText(text: string): PrivateKey {

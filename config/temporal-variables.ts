@@ -64,6 +64,12 @@ export const temporalVariables = {
     group: 'Temporal',
     about: 'Worker Versioning: the build of a worker. Without both, workers have no version.',
   }),
+  CODEC_KEYS: note(text().optional(), {
+    group: 'Temporal',
+    secret: true,
+    about:
+      'Encrypts what Temporal keeps of a run: `id:key,id:key`, or a file with one on each line. The first encrypts, all decrypt; a key is `openssl rand -base64 32`.',
+  }),
   TEMPORAL_UI_URL: note(httpUrl().optional(), {
     group: 'Temporal',
     about: "Address of the Temporal UI as people reach it; if set, a run's log in Port links to it.",

@@ -5,6 +5,7 @@
  * first five groups are those of the agent it replaces; where a default differs, `about` says so.
  */
 import { z } from 'zod';
+import { codecServerVariables } from './codec-server-variables.js';
 import { choice, flag, httpUrl, number, text } from './kinds.js';
 import { networkVariables } from './network-variables.js';
 import { note, type VariableNotes } from './notes.js';
@@ -241,6 +242,7 @@ export const variables = z.object({
   }),
 
   ...temporalVariables,
+  ...codecServerVariables,
 });
 
 export type VariableName = keyof typeof variables.shape;

@@ -18,7 +18,7 @@ import {
 } from '../port/message.js';
 import { describeCall } from '../port/plan.js';
 import { redact } from '../port/secrets/redact.js';
-import { verify } from '../port/signature.js';
+import { type Verified, verify } from '../port/signature.js';
 import type { WorkflowStart } from '../temporal/start-workflow.js';
 import type { CallPolicy, RejectInput, RunInput, RunWorkflowType } from '../workflows/contract.js';
 import { describeRun, MAX_SUMMARY_LENGTH } from './describe-run.js';
@@ -31,7 +31,13 @@ export type IgnoreReason =
   | 'ended in Port before';
 
 export type Decision =
-  | { kind: 'start'; run: MessageKind; workflow: WorkflowStart }
+  | {
+      kind: 'start';
+      run: MessageKind;
+      workflow: WorkflowStart;
+      /** When Port published it, in ms, if its signature says so. */
+      signedMs?: number;
+    }
   | { kind: 'ignore'; reason: IgnoreReason }
   | { kind: 'reject'; reason: RejectInput['reason']; workflow: WorkflowStart }
   | { kind: 'hold'; reason: string };
@@ -83,7 +89,7 @@ export function decide(record: SourceRecord, context: DecisionContext, match?: M
 
   const runId = kind === 'change' ? `change/${recordName(record)}/${record.timestampMs}` : runIdOf(message);
   const verified =
-    record.origin === 'runs' ? verify(message, context.clientSecret, invocation.type) : TRUSTED(message);
+    record.origin === 'runs' ? verifyRun(message, context.clientSecret, invocation.type) : TRUSTED(message);
   if (!verified.genuine) return badSignature(record, runId, context);
   if (typeof runId !== 'string' || (kind !== 'change' && !RUN_ID.test(runId))) {
     return reject(record, 'unusable run id', "context.runId is not an id of Port's.", runId ?? null);
@@ -97,7 +103,9 @@ export function decide(record: SourceRecord, context: DecisionContext, match?: M
   const call = match?.call ?? describeCall(invocation, context.gitlabUrl);
   const policy = policyFor(invocation, context.policy);
   const input: RunInput = { runId, kind, call, message: verified.message, policy };
-  return { kind: 'start', run: kind, workflow: runWorkflow(input, invocation) };
+  const { signedMs } = verified;
+  const workflow = runWorkflow(input, invocation);
+  return { kind: 'start', run: kind, workflow, ...(signedMs !== undefined && { signedMs }) };
 }
 
 /** GitLab knows no idempotency key: there, a second request is a second pipeline. */
@@ -106,7 +114,17 @@ function policyFor({ type }: InvocationMethod, { retryAmbiguous, ...policy }: Ca
 }
 
 /** Port hands claims out itself, and never signs changes. */
-const TRUSTED = (message: JsonObject) => ({ genuine: true, message });
+const TRUSTED = (message: JsonObject): Verified => ({ genuine: true, message });
+
+/**
+ * The agent signs what it sends for a change as Port signs a run, and nobody signs changes: whoever writes one that is
+ * sent to himself gets a text of his own signed. It names its destination, which no run does.
+ */
+function verifyRun(message: JsonObject, clientSecret: string, type: InvocationMethod['type']): Verified {
+  return Object.hasOwn(message, 'changelogDestination')
+    ? { genuine: false, message }
+    : verify(message, clientSecret, type);
+}
 
 function whyNotMine(
   invocation: InvocationMethod | undefined,

@@ -35,7 +35,7 @@ export async function runIngest(
   const target = await connectToTemporal(config, network, logger, stop, temporal);
   try {
     const retentionMs = await retentionOf(target);
-    const starter = await createWorkflowStarter(target, config.temporal.taskQueue, logger);
+    const starter = await createWorkflowStarter(target, config.temporal, logger);
     const handle = createBatchHandler({
       starter,
       decision: {

@@ -1,7 +1,8 @@
 /**
  * Runs that are older than Temporal's memory: whether one was carried out before, only Port knows.
  *
- * A message can come again long after its workflow was forgotten: the group's offsets expired, or were set back.
+ * A message can come again long after its workflow was forgotten: the group's offsets expired, or were set back, or
+ * somebody has written a copy of it, whose record is new. So what counts is when it was signed.
  */
 import type { Decision } from './decide.js';
 import type { SourceRecord } from './record-source.js';
@@ -23,7 +24,8 @@ export type HasEnded = (decision: Decision, record: SourceRecord) => Promise<boo
 export function createOldRunCheck({ retentionMs, isOpen, now = Date.now }: OldRunsOptions): HasEnded {
   return async (decision, record) => {
     if (decision.kind !== 'start' || record.origin !== 'runs' || decision.run !== 'run') return false;
-    if (now() - record.timestampMs < retentionMs * (1 - MARGIN)) return false;
+    const publishedMs = Math.min(record.timestampMs, decision.signedMs ?? record.timestampMs);
+    if (now() - publishedMs < retentionMs * (1 - MARGIN)) return false;
     return !(await isOpen(decision.workflow.id));
   };
 }

@@ -26,6 +26,8 @@ export function signatureHeaders(
 
 export interface Verified {
   genuine: boolean;
+  /** When Port signed it, in ms; left out unless it is genuine. */
+  signedMs?: number;
   /** The message as it was signed: without its signature. */
   message: JsonObject;
 }
@@ -48,7 +50,9 @@ export function verify(message: JsonObject, clientSecret: string, type: 'GITLAB'
   const genuine = [withoutHeaders, withOtherHeaders].some((form) =>
     isSame(signature, sign(JSON.stringify(form), clientSecret, timestamp)),
   );
-  return { genuine, message: unsigned };
+  return genuine
+    ? { genuine, signedMs: Number(timestamp) * 1000, message: unsigned }
+    : { genuine, message: unsigned };
 }
 
 function isSame(given: string, expected: string): boolean {

@@ -6,6 +6,7 @@ import { openPortClient } from '../port/open-client.js';
 import type { Logger } from '../telemetry/logger.js';
 import { USER_AGENT } from '../telemetry/version.js';
 import { connectToTemporal } from '../temporal/connection.js';
+import { dataConverterOf } from '../temporal/data-converter.js';
 import { sweep } from './sweep.js';
 
 const LOOK_BACK_MS = 7 * 24 * 3_600_000;
@@ -15,7 +16,7 @@ export async function runSweep(config: Config, logger: Logger, stop: AbortSignal
   const portApi = openPortClient(config.port, network, USER_AGENT);
   const { connection, namespace } = await connectToTemporal(config, network, logger, stop);
   try {
-    const client = new Client({ connection, namespace });
+    const client = new Client({ connection, namespace, dataConverter: dataConverterOf(config.temporal) });
     const { looked, ended } = await sweep(client, portApi.client, logger, Date.now() - LOOK_BACK_MS);
     logger.info({ looked, ended: ended.length }, 'swept');
   } finally {

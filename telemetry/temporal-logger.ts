@@ -22,7 +22,7 @@ export function installRuntime(logger: Logger): void {
 function bridge(logger: Logger): TemporalLogger {
   const write =
     (level: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: LogMetadata) =>
-      logger[level](plain(meta), message);
+      logger[level](plain(message, meta), message);
   return {
     log: (level, message, meta) => write(level.toLowerCase() as 'info')(message, meta),
     trace: write('trace'),
@@ -33,11 +33,15 @@ function bridge(logger: Logger): TemporalLogger {
   };
 }
 
+/** This line of the SDK's comes with how the run ended, which may quote the target's answer. */
+const QUOTES_OUTCOME = 'Workflow failed';
+
 /** Of the SDK's metadata, what identifies the run, and errors by their message alone. */
-function plain(meta: LogMetadata = {}): object {
+function plain(message: string, meta: LogMetadata = {}): object {
   const { workflowId, workflowType, activityType, attempt, taskQueue, error } = meta;
   const runId = meta['runId'] ?? meta['run_id'];
-  return { workflowId, workflowType, activityType, attempt, taskQueue, runId, error: messageOf(error) };
+  const told = message === QUOTES_OUTCOME ? undefined : messageOf(error);
+  return { workflowId, workflowType, activityType, attempt, taskQueue, runId, error: told };
 }
 
 function messageOf(error: unknown): string | undefined {

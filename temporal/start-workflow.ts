@@ -6,8 +6,10 @@ import {
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
 } from '@temporalio/client';
+import type { Config } from '../config/config.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { TemporalTarget } from './connection.js';
+import { dataConverterOf } from './data-converter.js';
 import {
   registerSearchAttributes,
   type SearchAttributeValues,
@@ -41,11 +43,12 @@ export interface WorkflowStarter {
 /** Makes a starter; search attributes that can't be registered are left out, with a warning. */
 export async function createWorkflowStarter(
   target: TemporalTarget,
-  taskQueue: string,
+  temporal: Pick<Config['temporal'], 'taskQueue' | 'codecKeys'>,
   logger: Logger,
 ): Promise<WorkflowStarter> {
   const { connection, namespace } = target;
-  const client = new Client({ connection, namespace });
+  const { taskQueue } = temporal;
+  const client = new Client({ connection, namespace, dataConverter: dataConverterOf(temporal) });
   let withAttributes = true;
   await registerSearchAttributes(connection, namespace).catch((error) => leaveAttributesOut(error));
 

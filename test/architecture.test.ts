@@ -5,7 +5,17 @@ import path from 'node:path';
 const ROOT = path.join(__dirname, '..');
 
 const GROUND_FLOOR = ['config', 'http', 'port', 'telemetry', 'temporal'];
-const PRODUCT = [...GROUND_FLOOR, 'workflows', 'activities', 'ingest', 'worker', 'sweep', 'migrate', 'cli'];
+const PRODUCT = [
+  ...GROUND_FLOOR,
+  'workflows',
+  'activities',
+  'ingest',
+  'worker',
+  'sweep',
+  'migrate',
+  'codec-server',
+  'cli',
+];
 
 /** Which rooms a room may look into; those of the ground floor stand beside each other. */
 const DOORS: Record<string, string[]> = {
@@ -20,7 +30,8 @@ const DOORS: Record<string, string[]> = {
   worker: [...GROUND_FLOOR, 'activities', 'workflows'],
   sweep: GROUND_FLOOR,
   migrate: ['config'],
-  cli: [...GROUND_FLOOR, 'ingest', 'worker', 'sweep', 'migrate'],
+  'codec-server': GROUND_FLOOR,
+  cli: [...GROUND_FLOOR, 'ingest', 'worker', 'sweep', 'migrate', 'codec-server'],
   local: [],
 };
 
@@ -114,7 +125,18 @@ describe.each(Object.entries(DOORS))('%s', (room, doors) => {
 });
 
 test('the ground floor knows nothing of what stands upon it, not even types', () => {
-  const above = ['workflows', 'activities', 'ingest', 'worker', 'sweep', 'migrate', 'cli', 'local', 'test'];
+  const above = [
+    'workflows',
+    'activities',
+    'ingest',
+    'worker',
+    'sweep',
+    'migrate',
+    'codec-server',
+    'cli',
+    'local',
+    'test',
+  ];
   const upwards = imports.filter(
     ({ room, leadsTo }) => GROUND_FLOOR.includes(room) && above.includes(leadsTo ?? ''),
   );
@@ -155,13 +177,21 @@ test('only the source of Kafka records knows the Kafka client', () => {
   ).toEqual([]);
 });
 
-test('there is one way out: undici and sockets are opened in http/ alone; probes have one way in', () => {
+test('there is one way out: undici and sockets are opened in http/ alone; probes and people who read have a way in each', () => {
   const ways = ['undici', 'node:http', 'node:https', 'node:net', 'node:tls'];
   const strays = imports.filter(
     ({ room, target, typeOnly }) => ways.includes(target) && !typeOnly && !['http', 'local'].includes(room),
   );
-  expect(strays.map(show)).toEqual(['telemetry/health-server.ts → node:http']);
-  expect(text('telemetry/health-server.ts')).toMatch(/import \{ createServer, type [^}]*\} from 'node:http'/);
+  expect(strays.map(show)).toEqual([
+    'telemetry/health-server.ts → node:http',
+    'codec-server/server.ts → node:http',
+    'codec-server/server.ts → node:https',
+  ]);
+  for (const file of ['telemetry/health-server.ts', 'codec-server/server.ts']) {
+    const taken = [...text(file).matchAll(/import \{([^}]*)\} from 'node:https?'/g)];
+    const values = taken.flatMap(([, list = '']) => list.split(',').filter((name) => !/^ *type /.test(name)));
+    expect(values.filter((name) => !/^ *createServer( as \w+)? *$/.test(name))).toEqual([]);
+  }
 });
 
 test('nothing of the product leads into the local stack, and nothing at all into the tests', () => {

@@ -42,7 +42,7 @@ const OTHER_NAMES = new Set([
 const NO_VARIABLE =
   /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|ERR_|REJECT_DUPLICATE$|USE_EXISTING$|IN_PROGRESS$|WAITING_FOR_APPROVAL$|ENTITY_|SASL_|PROXY_\d|SOCKS_)/;
 const FOLDERS =
-  /^(activities|cli|config|deploy|docs|http|ingest|local|migrate|port|sweep|telemetry|temporal|test|worker|workflows)\//;
+  /^(activities|cli|codec-server|config|deploy|docs|http|ingest|local|migrate|port|sweep|telemetry|temporal|test|worker|workflows)\//;
 const ROOT_FILES =
   /^(package(-lock)?\.json|tsconfig(\.build)?\.json|biome\.json|jest\.config\.json|docker-compose\.yml|\.env\.example|\.dockerignore|[A-Z]+\.md)$/;
 

@@ -12,6 +12,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { mappingLog } from '../telemetry/mapping-note.js';
 import { USER_AGENT } from '../telemetry/version.js';
 import { connectToTemporal } from '../temporal/connection.js';
+import { dataConverterOf } from '../temporal/data-converter.js';
 
 /** Reporting gets so long after the last call, when the worker is told to stop. */
 const REPORTING_GRACE_MS = 15_000;
@@ -53,12 +54,14 @@ export async function runWorker(
       connection,
       namespace,
       taskQueue,
-      workflowBundle: { codePath: fileURLToPath(new URL('./workflow-bundle.js', import.meta.url)) },
+      workflowBundle: { codePath: bundleFor(config.temporal) },
+      dataConverter: dataConverterOf(config.temporal, health.part('encryption')),
       activities: createActivities({
         gitlab,
         webhooks,
         port: portApi.client,
         plan: { gitlabUrl: calls.gitlabUrl, environment: config.environment },
+        policy: config.policy,
         clientSecret: port.clientSecret,
         ...(mappings && { mappings }),
         ...(config.privateKey && { privateKey: config.privateKey }),
@@ -85,4 +88,10 @@ export async function runWorker(
     await Promise.all([webhooks.close(), gitlab.close(), portApi.close()]);
     await connection.close();
   }
+}
+
+/** Made by `bundle.ts`. */
+function bundleFor({ codecKeys }: Config['temporal']): string {
+  const name = codecKeys ? 'workflow-bundle-encrypted.js' : 'workflow-bundle.js';
+  return fileURLToPath(new URL(name, import.meta.url));
 }

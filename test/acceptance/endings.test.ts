@@ -1,14 +1,20 @@
-/** Makes every ending of docs/endings.md happen on real parts, all side by side, and compares. */
+/**
+ * Makes every ending of docs/endings.md happen on real parts, all side by side, and compares; then looks for secrets
+ * in all that was written down.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gitlabEndings, PROJECTS } from '../support/endings/gitlab-endings.js';
 import { mappingEndings } from '../support/endings/mapping-endings.js';
 import { lastEndings, portEndings } from '../support/endings/port-endings.js';
-import { type Driver, type Ending, Stage } from '../support/endings/stage.js';
+import { type Driver, type Ending, HEADER_TOKEN, Stage } from '../support/endings/stage.js';
 import { type EndingRow, endingRows } from '../support/endings/table.js';
 import { targetEndings } from '../support/endings/target-endings.js';
 import { temporalEndings } from '../support/endings/temporal-endings.js';
+import { secretsOf } from '../support/leaks/planted.js';
+import { leaksIn, type Secret } from '../support/leaks/search.js';
+import { writtenIn } from '../support/leaks/written.js';
 import { quietWorkers } from '../support/temporal.js';
 
 const sideBySide = {
@@ -61,4 +67,16 @@ test.each(rows.map((row): [string, EndingRow] => [row.id, row]))('%s', async (id
     if (row.isUncertain) expect(summary).toContain('the target may have been reached');
     expect(row.calls).toContain(calls);
   }
+});
+
+test('however a run ends, no secret is written down, and its message only encrypted', async () => {
+  await Promise.allSettled([...endings.values()]);
+  const planted: Secret[] = [
+    ...stage.planted.secrets,
+    { name: "the message's token", value: HEADER_TOKEN, mayBeIn: ['target'] },
+    // Stands in every message.
+    { name: "a message's words", value: '"invocationMethod"', mayBeIn: ['target'] },
+  ];
+  for (const house of stage.houses)
+    expect(leaksIn(await writtenIn(house), [...planted, ...secretsOf(house)])).toEqual([]);
 });

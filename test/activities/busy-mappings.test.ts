@@ -1,9 +1,18 @@
 /** Runs whose mappings find no thread of jq's: they wait, and never call when nobody expects it any more. */
 import { createInvoke } from '../../activities/invoke.js';
+import { startPrivateService } from '../../local/simulators/private-service.js';
 import type { Mapping } from '../../port/mapping/mapping.js';
 import { FAILURES, type InvokeInput } from '../../workflows/contract.js';
 import { useEvaluator } from '../port/mapping/evaluators.js';
-import { attempt, CLIENT_SECRET, failureOf, memoryLogger, newRunId, outbound } from './environment.js';
+import {
+  attempt,
+  CLIENT_SECRET,
+  closing,
+  failureOf,
+  memoryLogger,
+  newRunId,
+  outbound,
+} from './environment.js';
 
 const evaluator = useEvaluator({ deadlineMs: 1000 });
 const url = '"http://nowhere.invalid/"';
@@ -13,12 +22,12 @@ const MAPPINGS: Mapping[] = [
   { enabled: true, url },
 ];
 
-function activity() {
+function activity(mappings = MAPPINGS) {
   return createInvoke({
     gitlab: outbound(),
     webhooks: outbound(),
     plan: { gitlabUrl: 'http://gitlab.invalid', environment: {} },
-    mappings: { mappings: MAPPINGS, evaluator: evaluator(), environment: {}, close: async () => {} },
+    mappings: { mappings, evaluator: evaluator(), environment: {}, close: async () => {} },
     clientSecret: CLIENT_SECRET,
     detailedLogging: true,
     logger: memoryLogger().logger,
@@ -60,6 +69,41 @@ test('behind filters that take seconds, an attempt gives up in time, and another
   const patient = { ...quick, policy: { ...quick.policy, workerLostAfterMs: 60_000 } };
   const afterwards = await attempt(invoke, patient);
   expect(failureOf(afterwards).message).toContain('nowhere.invalid');
+});
+
+test('a run that was answered ends in time, without the report that waits behind them', async () => {
+  const service = closing(await startPrivateService());
+  let isReached = (): void => {};
+  const reached = new Promise<void>((resolve) => {
+    isReached = resolve;
+  });
+  let letGo = (): void => {};
+  const until = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  service.inject({
+    kind: 'holdBefore',
+    get until() {
+      isReached();
+      return until;
+    },
+  });
+  const report = { summary: '"from the report"' };
+  const [slow, quick] = MAPPINGS as [Mapping, Mapping];
+  const invoke = activity([slow, { ...quick, url: `"${service.url}/ok"`, report }]);
+  const answered = attempt(invoke, inputOf('quick'));
+  await reached;
+  const busy = [inputOf('slow'), inputOf('slow')].map((input) => attempt(invoke, input));
+  letGo();
+  expect((await answered).result).toMatchObject({
+    outcome: {
+      statusCode: 200,
+      log: expect.arrayContaining([
+        'mapping 1, report: left out, since the mappings of other runs keep jq busy',
+      ]),
+    },
+  });
+  await Promise.all(busy);
 });
 
 test('an attempt that comes to its call when Temporal has given it up does not call', async () => {

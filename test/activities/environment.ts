@@ -55,6 +55,8 @@ export interface AttemptInfo {
   /** How long ago the activity was scheduled for the first time. */
   scheduledMsAgo?: number;
   heartbeatDetails?: unknown;
+  /** When the worker's grace is over. */
+  stops?: Promise<void>;
 }
 
 /** The end of one attempt: what the activity returned, or threw. */
@@ -80,6 +82,7 @@ export async function attempt<I, R>(
   environment.on('heartbeat', (details: unknown) => {
     ended.heartbeatDetails = details;
   });
+  void info.stops?.then(() => environment.cancel('WORKER_SHUTDOWN'));
   try {
     ended.result = await environment.run(activity, input);
   } catch (error) {

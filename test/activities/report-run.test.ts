@@ -3,6 +3,7 @@ import type { Fault, SimResponse } from '../../local/simulators/http-server.js';
 import type { Run } from '../../local/simulators/port.js';
 import type { Outcome } from '../../port/outcome.js';
 import { FAILURES } from '../../workflows/contract.js';
+import { until } from '../support/house.js';
 import {
   type AttemptInfo,
   attempt,
@@ -430,4 +431,23 @@ test.each([
     type: FAILURES.portUnavailable,
     nonRetryable: false,
   });
+});
+
+test('when its worker stops while Port is silent, the attempt ends, and the next one goes on', async () => {
+  const port = await startPort();
+  const runId = await port.trigger('synchronized');
+  const heal = port.inject({ kind: 'hang', path: LOGS });
+  const stops = until('Port is asked', () => port.asked().includes('POST /logs'));
+  const stopped = await report(port, runId, ANSWERED, { stops });
+  expect(failureOf(stopped)).toMatchObject({
+    type: FAILURES.portUnavailable,
+    nonRetryable: false,
+    message: 'the worker stopped before Port had answered; another one goes on with the report',
+  });
+  heal();
+  const { heartbeatDetails } = stopped;
+  const next = await report(port, runId, ANSWERED, { attempt: 2, heartbeatDetails });
+  expect(next.error).toBeUndefined();
+  expect(port.run(runId)).toMatchObject({ status: 'SUCCESS', endedTimes: 1 });
+  expect(port.run(runId).logs).toHaveLength(1);
 });

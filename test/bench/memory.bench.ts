@@ -6,17 +6,14 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Child } from '../../local/parts/child.js';
-import { type House, startHouse, until } from '../support/house.js';
+import { type House, startHouse } from '../support/house.js';
+import { carryOut, SIDE_BY_SIDE } from './carry-out.js';
 
 const RUNS = Number(process.env['BENCH_RUNS'] ?? 10_000);
 const WARM_UP_RUNS = 1000;
-/** So many runs are under way at any time. */
-const SIDE_BY_SIDE = 50;
 const SAMPLE_EVERY = 50;
 const ACCEPTABLE_SLOPE = 5;
 const TIMEOUT_MS = 3_600_000;
-/** By turns everything that a run can be. */
-const ACTIONS = ['sync', 'async', 'pipeline'];
 
 interface Sample {
   run: number;
@@ -37,10 +34,11 @@ test(
       ['worker', await house.agent('worker', {}, ready)],
       ['ingester', await house.agent('ingest', {}, ready)],
     ];
-    await carryOut(WARM_UP_RUNS, () => undefined);
+    await carryOut(house, WARM_UP_RUNS);
     const samples = processes.map((): Sample[] => []);
     const startedAt = performance.now();
-    await carryOut(RUNS, (run) => {
+    await carryOut(house, RUNS, (run) => {
+      if (run % SAMPLE_EVERY !== 0) return;
       for (const [index, [, child]] of processes.entries())
         samples[index]?.push({ run, megabytes: residentMegabytes(child.pid) });
     });
@@ -52,28 +50,6 @@ test(
   },
   TIMEOUT_MS,
 );
-
-/** Publishes so many runs and waits until Port was told of each; `sample` is asked every few runs. */
-async function carryOut(count: number, sample: (run: number) => void): Promise<void> {
-  let published = 0;
-  let told = 0;
-  const inTurn = async (): Promise<void> => {
-    while (published < count) {
-      const runId = await house.port.trigger(ACTIONS[published++ % ACTIONS.length] ?? 'sync');
-      await house.port.waitFor(runId, isTold, 120_000);
-      told += 1;
-      if (told % SAMPLE_EVERY === 0) sample(told);
-    }
-  };
-  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, inTurn));
-  await until('all are told', () => told === count);
-}
-
-/** The last that Port hears: of a handed-over pipeline its link, of a webhook that was accepted its log. */
-function isTold(run: ReturnType<House['port']['run']>): boolean {
-  if (run.endedAt !== null) return true;
-  return run.logs.length > 0 && (run.actionIdentifier === 'async' || run.link.length > 0);
-}
 
 function residentMegabytes(pid: number): number {
   const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];

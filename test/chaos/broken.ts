@@ -61,7 +61,7 @@ export async function startIngester(
   const target = await connectToTemporal(config, network, logger, stop.signal);
   const { calls } = config;
   const sound = createBatchHandler({
-    starter: await createWorkflowStarter(target, config.temporal.taskQueue, logger),
+    starter: await createWorkflowStarter(target, config.temporal, logger),
     decision: {
       clientSecret: config.port.clientSecret,
       gitlabUrl: calls.gitlabUrl,

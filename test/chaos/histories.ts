@@ -1,5 +1,6 @@
 /** Every workflow that Temporal holds, read from its history: how it ended, when it called, all that stands in it. */
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { textOf } from '../support/leaks/written.js';
 import type { WorkflowEvidence } from './evidence.js';
 
 const SIDE_BY_SIDE = 8;
@@ -72,13 +73,4 @@ function callIn(events: HistoryEvent[]): WorkflowEvidence['call'] {
 function timeOf(event: HistoryEvent | undefined): number {
   const { seconds, nanos } = event?.eventTime ?? {};
   return Number(seconds ?? 0) * 1000 + (nanos ?? 0) / 1e6;
-}
-
-/** Every text in it, payloads included; its own JSON has those in base64. */
-function textOf(part: unknown): string {
-  if (typeof part === 'string') return part;
-  if (ArrayBuffer.isView(part))
-    return Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('utf8');
-  if (typeof part !== 'object' || part === null) return '';
-  return Object.values(part).map(textOf).filter(Boolean).join('\n');
 }

@@ -68,6 +68,7 @@ describe('what comes of the variables', () => {
       notices: expect.any(Array) as unknown as string[],
       logLevel: 'info',
       network: expect.objectContaining({ clientCertificates: [] }) as unknown as Config['network'],
+      policy: {},
       concurrentStarts: 32,
       concurrentCalls: 200,
       environment: REQUIRED,

@@ -23,7 +23,16 @@ describe.each(names)('%s', (name) => {
 
 test('the help text is grouped, each group once', () => {
   const groups = text.filter((line) => /^\S/.test(line));
-  expect(groups).toEqual(['Port', 'Source', 'Calls', 'GitLab', 'Network', 'Process', 'Temporal']);
+  expect(groups).toEqual([
+    'Port',
+    'Source',
+    'Calls',
+    'GitLab',
+    'Network',
+    'Process',
+    'Temporal',
+    'Codec server',
+  ]);
 });
 
 test('the help text holds no Markdown', () => {
@@ -45,7 +54,7 @@ test.each([
 
 test('whatever is named like a secret is marked as one, and has no default', () => {
   const secrets = names.filter((name) =>
-    /SECRET(?!S_DIR)|API_KEY|PASSWORD|TOKEN|PRIVATE_KEY|(?<!^NO)_PROXY$/.test(name),
+    /SECRET(?!S_DIR)|API_KEY|PASSWORD|TOKEN|PRIVATE_KEY|CODEC_KEYS|(?<!^NO)_PROXY$/.test(name),
   );
   expect(secrets).toEqual([
     'PORT_CLIENT_SECRET',
@@ -55,6 +64,8 @@ test('whatever is named like a secret is marked as one, and has no default', () 
     'ALL_PROXY',
     'TEMPORAL_API_KEY',
     'TEMPORAL_HTTP_PROXY',
+    'CODEC_KEYS',
+    'CODEC_SERVER_TOKEN',
   ]);
   expect(names.filter((name) => notesOf(name).secret)).toEqual(secrets);
   expect(secrets.filter((name) => defaultOf(name) !== undefined)).toEqual([]);

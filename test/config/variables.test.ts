@@ -274,6 +274,28 @@ const golden: Record<VariableName, Golden> = {
   ALL_PROXY: text(),
   NO_PROXY: text(),
   ALLOWED_TARGETS: text(),
+  ALLOWED_ACTIONS: {
+    default: UNSET,
+    accepts: [
+      ['deploy', ['deploy']],
+      [' deploy , Scale_*,,wfnr_*\n', ['deploy', 'Scale_*', 'wfnr_*']],
+    ],
+    refuses: {
+      values: [',', ' , ,'],
+      message: 'holds commas only; write entries, or leave it empty for all',
+    },
+  },
+  ALLOWED_METHODS: {
+    default: UNSET,
+    accepts: [
+      ['POST', ['POST']],
+      [' post, Get ', ['POST', 'GET']],
+    ],
+    refuses: {
+      values: ['PSOT', 'POST GET', 'POST,*', 'CONNECT', 'constructor'],
+      message: 'holds a word that is none of: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
+    },
+  },
   REQUESTS_CA_BUNDLE: text(),
   CURL_CA_BUNDLE: text(),
   SSL_CERT_FILE: text(),
@@ -352,7 +374,90 @@ const golden: Record<VariableName, Golden> = {
     },
   },
   TEMPORAL_WORKER_BUILD_ID: text(),
+  CODEC_KEYS: text(),
   TEMPORAL_UI_URL: url(UNSET),
+
+  CODEC_SERVER_PORT: number(
+    8888,
+    [
+      ['8443', 8443],
+      ['0', 0],
+      ['65535', 65_535],
+    ],
+    ['65536', '80.5'],
+    'is not a whole number of at least 0 and at most 65535',
+  ),
+  CODEC_SERVER_ALLOWED_ORIGINS: {
+    default: UNSET,
+    accepts: [
+      ['https://temporal.corp', ['https://temporal.corp']],
+      [' https://Temporal.Corp/ ', ['https://temporal.corp']],
+      [
+        'http://localhost:8233, https://temporal.corp:8443,',
+        ['http://localhost:8233', 'https://temporal.corp:8443'],
+      ],
+      ['http://[::1]:8233', ['http://[::1]:8233']],
+    ],
+    refuses: {
+      values: [
+        '*',
+        'null',
+        ',',
+        'temporal.corp',
+        'https://temporal.corp/ui',
+        'https://*.corp',
+        'https://a.corp:443',
+        'ftp://a.corp',
+        'https://a.corp,*',
+      ],
+      message: 'is not a list of origins; write each as https://host or https://host:port',
+    },
+  },
+  CODEC_SERVER_TOKEN: {
+    default: UNSET,
+    accepts: [
+      ['sixteen-letters-', 'sixteen-letters-'],
+      [' with a line break after it\n', 'with a line break after it'],
+    ],
+    refuses: {
+      values: ['fifteen-letters', 'secret'],
+      message: 'is shorter than 16 characters; make one with: openssl rand -hex 32',
+    },
+  },
+  CODEC_SERVER_OIDC_ISSUER: {
+    default: UNSET,
+    accepts: [
+      ['https://login.corp', 'https://login.corp'],
+      [' https://login.corp/realms/corp/ ', 'https://login.corp/realms/corp/'],
+    ],
+    refuses: {
+      values: ['http://login.corp', 'login.corp', 'https://'],
+      message: 'is not an https address; write it as https://host or https://host/path',
+    },
+  },
+  CODEC_SERVER_OIDC_AUDIENCE: text(),
+  CODEC_SERVER_OIDC_CLAIM: {
+    default: UNSET,
+    accepts: [
+      ['groups=platform', { name: 'groups', value: 'platform' }],
+      [' realm_access.roles = codec=reader ', { name: 'realm_access.roles', value: 'codec=reader' }],
+    ],
+    refuses: {
+      values: ['groups', 'groups=', '=platform'],
+      message: 'is not a claim and its value; write it as name=value',
+    },
+  },
+  CODEC_SERVER_NAMESPACES: {
+    default: UNSET,
+    accepts: [
+      ['default', ['default']],
+      [' prod , staging,', ['prod', 'staging']],
+    ],
+    refuses: { values: [',', ' , '], message: 'names none; separate several by commas' },
+  },
+  CODEC_SERVER_TLS_CERT_PATH: text(),
+  CODEC_SERVER_TLS_KEY_PATH: text(),
+  CODEC_SERVER_ENCODE: flag(false),
 };
 
 const rows = Object.entries(golden) as [VariableName, Golden][];

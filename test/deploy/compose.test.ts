@@ -24,6 +24,8 @@ const EXAMPLES = {
   HTTPS_PROXY: '',
   NO_PROXY: '',
   ALLOWED_TARGETS: '',
+  ALLOWED_ACTIONS: '',
+  ALLOWED_METHODS: '',
   TEMPORAL_UI_URL: 'http://localhost:8233',
 };
 

@@ -271,6 +271,11 @@ describe('a record that is rejected', () => {
     );
     expect(rejected(recordOf(message)).reason).toBe('bad signature');
   });
+
+  test('nor is one with a changelogDestination genuine, which the agent may have signed itself', () => {
+    const change = { changelogDestination: { type: 'WEBHOOK', agent: true, url: 'https://x' } };
+    expect(rejected(recordOf(signed(webhookMessage({}, change)))).reason).toBe('bad signature');
+  });
 });
 
 describe('bad signatures', () => {

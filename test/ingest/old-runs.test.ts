@@ -6,6 +6,7 @@ import { recordOf, SETTINGS } from './records.js';
 
 const DAY_MS = 86_400_000;
 const WRITTEN = recordOf(null).timestampMs;
+const SIGNED_MS = 1_713_277_889_000;
 
 /** What is asked of Port about a record of this age, and what comes of it. */
 async function check(record: SourceRecord, ageMs: number, isOpen: boolean) {
@@ -29,6 +30,14 @@ test.each([
   ['is still open', true, false],
 ])('a run that Temporal may have forgotten and that %s', async (_, isOpen, ended) => {
   expect(await check(run, 6.5 * DAY_MS, isOpen)).toEqual({ asked: ['r_jE5FhDURh4Uen2Qr'], ended });
+});
+
+test('of a copy of an old message Port is asked, however new its record is', async () => {
+  const copy = { ...run, timestampMs: SIGNED_MS + 6.5 * DAY_MS };
+  expect(await check(copy, copy.timestampMs - WRITTEN, false)).toEqual({
+    asked: ['r_jE5FhDURh4Uen2Qr'],
+    ended: true,
+  });
 });
 
 test('of a run that Temporal remembers for sure, Port is not asked', async () => {

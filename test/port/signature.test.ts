@@ -14,7 +14,11 @@ function withHeaders(headers: Json): JsonObject {
 
 describe('verification', () => {
   test("port-agent's own conformance vector is genuine, and loses its signature only", () => {
-    expect(verify(vector, 'test', 'WEBHOOK')).toEqual({ genuine: true, message: { ...vector, headers: {} } });
+    expect(verify(vector, 'test', 'WEBHOOK')).toEqual({
+      genuine: true,
+      signedMs: 1_713_277_889_000,
+      message: { ...vector, headers: {} },
+    });
   });
 
   test.each(['GITLAB', 'WEBHOOK'] as const)('what the simulator signs as %s is genuine', (type) => {

@@ -6,23 +6,29 @@ import {
   type WorkflowExecutionDescription,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import { type Role, startAgent } from '../../local/agent.js';
+import { type CodecKeys, readCodecKeys } from '../../config/codec-keys.js';
+import { type AgentOptions, type Role, startAgent } from '../../local/agent.js';
 import type { Child } from '../../local/parts/child.js';
 import type { GitlabProject } from '../../local/simulators/gitlab.js';
 import type { ActionDefinition } from '../../local/simulators/port.js';
 import { addActions, startParts, startWorld, type World } from '../../local/stack.js';
+import { dataConverterOf } from '../../temporal/data-converter.js';
 
 type Parts = Awaited<ReturnType<typeof startParts>>;
 
 export interface House extends World, Pick<Parts, 'temporal' | 'kafka'> {
   orgId: string;
   client: Client;
+  /** Set if the environment encrypts histories. */
+  codecKeys?: CodecKeys;
   /** Starts one of the agent's processes; it is stopped with the house at the latest. */
   agent(
     role: Role,
     environment?: Record<string, string>,
-    options?: { waitUntilReady?: boolean },
+    options?: Pick<AgentOptions, 'waitUntilReady' | 'build'>,
   ): Promise<Child>;
+  /** Everything that the agent's processes have logged. */
+  logs: { whom: string; line: string }[];
   /** Publishes a run as Port does, and waits until its workflow has closed. */
   carryOut(action: string, how?: Parameters<World['port']['trigger']>[1]): Promise<ClosedRun>;
   /** Waits until the workflow of a run has closed. */
@@ -73,8 +79,11 @@ export async function startHouse(
   });
   addActions(world.port, actions(world.service.url));
   const connection = await Connection.connect({ address: parts.temporal.address });
-  const client = new Client({ connection, namespace: parts.temporal.namespace });
+  const codec = codecOf(environment);
+  const dataConverter = dataConverterOf(codec);
+  const client = new Client({ connection, namespace: parts.temporal.namespace, dataConverter });
   const agents: Child[] = [];
+  const logs: House['logs'] = [];
 
   const closed = async (runId: string): Promise<ClosedRun> => {
     const handle = client.workflow.getHandle(runId);
@@ -86,6 +95,8 @@ export async function startHouse(
     ...parts,
     orgId,
     client,
+    ...codec,
+    logs,
     closed,
     async attemptOf(runId) {
       const described = await client.workflow
@@ -95,7 +106,9 @@ export async function startHouse(
       return described?.raw.pendingActivities?.[0]?.attempt ?? 0;
     },
     async agent(role, more = {}, options = {}) {
-      const child = await startAgent(role, { environment: { ...world.environment, ...more }, ...options });
+      const environment = { ...world.environment, ...more };
+      const onLine = (line: string) => void logs.push({ whom: role, line });
+      const child = await startAgent(role, { environment, onLine, ...options });
       agents.push(child);
       return child;
     },
@@ -109,6 +122,14 @@ export async function startHouse(
       await parts.stop();
     },
   };
+}
+
+/** The keys of this environment, as the agent reads them. */
+function codecOf({ CODEC_KEYS }: Record<string, string>): { codecKeys?: CodecKeys } {
+  if (CODEC_KEYS === undefined) return {};
+  const read = readCodecKeys(CODEC_KEYS);
+  if ('problems' in read) throw new Error(read.problems.join('; '));
+  return { codecKeys: read.keys };
 }
 
 /** Follows a workflow that may not have started yet; resolves with what it failed with, if it did. */

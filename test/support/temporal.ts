@@ -4,12 +4,16 @@ import { join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Activities } from '../../activities/index.js';
+import type { CodecKeys } from '../../config/codec-keys.js';
 import { type RunningTemporal, startTemporal } from '../../local/parts/temporal.js';
+import { dataConverterOf } from '../../temporal/data-converter.js';
 import type { RunInput } from '../../workflows/contract.js';
 
 export interface TestTemporal {
   environment: TestWorkflowEnvironment;
   address: string;
+  /** Left out: what test workers write is not encrypted. */
+  codecKeys?: CodecKeys;
   stop(): Promise<void>;
 }
 
@@ -35,15 +39,16 @@ export async function startTestTemporal(): Promise<TestTemporal> {
 /** For workers of a test's own on a server that runs already; `stop` leaves the server alone. */
 export async function connectTestTemporal(
   server: Pick<RunningTemporal, 'address' | 'namespace'>,
+  codecKeys?: CodecKeys,
 ): Promise<TestTemporal> {
   const { address, namespace } = server;
   const environment = await TestWorkflowEnvironment.createFromExistingServer({ address, namespace });
-  return { environment, address, stop: () => environment.teardown() };
+  return { environment, address, ...(codecKeys && { codecKeys }), stop: () => environment.teardown() };
 }
 
 /** A worker with the workflows as they are built, and these activities. */
 export function createTestWorker(
-  { environment }: TestTemporal,
+  { environment, codecKeys }: TestTemporal,
   taskQueue: string,
   activities: Partial<Activities>,
 ): Promise<Worker> {
@@ -51,7 +56,10 @@ export function createTestWorker(
     connection: environment.nativeConnection,
     namespace: environment.namespace ?? 'default',
     taskQueue,
-    workflowBundle: { codePath: join(process.cwd(), 'dist/worker/workflow-bundle.js') },
+    workflowBundle: {
+      codePath: join(process.cwd(), `dist/worker/workflow-bundle${codecKeys ? '-encrypted' : ''}.js`),
+    },
+    dataConverter: dataConverterOf(codecKeys ? { codecKeys } : {}),
     activities,
     shutdownGraceTime: '100ms',
   });

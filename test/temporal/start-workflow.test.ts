@@ -1,7 +1,9 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { pino } from 'pino';
+import { readCodecKeys } from '../../config/codec-keys.js';
 import { SEARCH_ATTRIBUTES } from '../../temporal/search-attributes.js';
 import { createWorkflowStarter, type WorkflowStart } from '../../temporal/start-workflow.js';
+import { until } from '../support/house.js';
 import { createTestWorker, runInput, startTestTemporal, type TestTemporal } from '../support/temporal.js';
 
 let temporal: TestTemporal;
@@ -31,8 +33,8 @@ function start(changes: Partial<WorkflowStart> = {}): WorkflowStart {
 }
 
 test('registers the search attributes, and does so again without harm', async () => {
-  await createWorkflowStarter(target(), 'q', silent);
-  await createWorkflowStarter(target(), 'q', silent);
+  await createWorkflowStarter(target(), { taskQueue: 'q' }, silent);
+  await createWorkflowStarter(target(), { taskQueue: 'q' }, silent);
   const { customAttributes } =
     await temporal.environment.nativeConnection.operatorService.listSearchAttributes({
       namespace: 'default',
@@ -41,7 +43,7 @@ test('registers the search attributes, and does so again without harm', async ()
 });
 
 test('a run is found by its search attributes, which are cut to what Temporal takes', async () => {
-  const starter = await createWorkflowStarter(target(), 'q', silent);
+  const starter = await createWorkflowStarter(target(), { taskQueue: 'q' }, silent);
   const workflow = start({ searchAttributes: { PortAction: 'deploy', PortEntity: 'x'.repeat(300) } });
   await starter.start(workflow);
   const description = await temporal.environment.client.workflow.getHandle(workflow.id).describe();
@@ -52,7 +54,7 @@ test('a run is found by its search attributes, which are cut to what Temporal ta
 });
 
 test('a second start of a running workflow is known, and changes nothing', async () => {
-  const starter = await createWorkflowStarter(target(), 'q', silent);
+  const starter = await createWorkflowStarter(target(), { taskQueue: 'q' }, silent);
   const workflow = start();
   await starter.start(workflow);
   const { runId } = await temporal.environment.client.workflow.getHandle(workflow.id).describe();
@@ -62,7 +64,7 @@ test('a second start of a running workflow is known, and changes nothing', async
 
 test('a second start of a closed workflow is known, and does not run it again', async () => {
   const taskQueue = randomUUID();
-  const starter = await createWorkflowStarter(target(), taskQueue, silent);
+  const starter = await createWorkflowStarter(target(), { taskQueue }, silent);
   const workflow = start();
   let calls = 0;
   const worker = await createTestWorker(temporal, taskQueue, {
@@ -91,7 +93,11 @@ test('without the right to register search attributes, runs start without them, 
         ? { listSearchAttributes: () => Promise.reject(new Error('PERMISSION_DENIED')) }
         : Reflect.get(connection, name, connection),
   });
-  const starter = await createWorkflowStarter({ ...target(), connection: refusing }, 'q', logger);
+  const starter = await createWorkflowStarter(
+    { ...target(), connection: refusing },
+    { taskQueue: 'q' },
+    logger,
+  );
   const workflow = start({ searchAttributes: { PortAction: 'deploy' } });
   expect(await starter.start(workflow)).toBe('started');
   expect(warnings.join()).toContain('Register PortAction, PortBlueprint');
@@ -101,7 +107,7 @@ test('search attributes that vanished are left out from then on, and no run is l
   const { nativeConnection } = temporal.environment;
   const warnings: string[] = [];
   const logger = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) });
-  const starter = await createWorkflowStarter(target(), 'q', logger);
+  const starter = await createWorkflowStarter(target(), { taskQueue: 'q' }, logger);
   await nativeConnection.operatorService.removeSearchAttributes({
     namespace: 'default',
     searchAttributes: ['PortAction'],
@@ -113,6 +119,32 @@ test('search attributes that vanished are left out from then on, and no run is l
 });
 
 test('what Temporal does not accept is thrown, for the caller to wait and repeat', async () => {
-  const starter = await createWorkflowStarter(target(), 'q', silent);
+  const starter = await createWorkflowStarter(target(), { taskQueue: 'q' }, silent);
   await expect(starter.start(start({ id: 'x'.repeat(2000) }))).rejects.toThrow(/length|exceeds/i);
+});
+
+test('the largest message that is taken fits into a history, encrypted, and is carried out', async () => {
+  const read = readCodecKeys(`k1:${randomBytes(32).toString('base64')}`);
+  if ('problems' in read) throw new Error(read.problems.join());
+  const codecKeys = read.keys;
+  const taskQueue = randomUUID();
+  const starter = await createWorkflowStarter(target(), { taskQueue, codecKeys }, silent);
+  const filling = 'x'.repeat(1_500_000);
+  const workflow = start({ input: runInput({ message: { filling } }) });
+  let seen = 0;
+  const worker = await createTestWorker({ ...temporal, codecKeys }, taskQueue, {
+    invoke: async ({ message }) => {
+      seen = String(message['filling']).length;
+      return { kind: 'outcome', outcome: { status: 'SUCCESS', log: [], headline: '' } };
+    },
+    reportRun: async () => {},
+  });
+  await worker.runUntil(async () => {
+    await starter.start(workflow);
+    await until('it has ended', async () => {
+      const { status } = await temporal.environment.client.workflow.getHandle(workflow.id).describe();
+      return status.name === 'COMPLETED';
+    });
+  });
+  expect(seen).toBe(filling.length);
 });

@@ -23,7 +23,13 @@ function mappingHouse(stage: Stage): Promise<House> {
 async function open(stage: Stage): Promise<House> {
   const folder = await mkdtemp(join(tmpdir(), 'mapping-endings-'));
   const file = join(folder, 'mappings.json');
-  const house = await startHouse({ CONTROL_THE_PAYLOAD_CONFIG_PATH: file, UNMATCHED_RUNS: 'fail' });
+  const house = await startHouse({
+    ...stage.planted.environment,
+    NO_PROXY: '127.0.0.1',
+    CONTROL_THE_PAYLOAD_CONFIG_PATH: file,
+    UNMATCHED_RUNS: 'fail',
+  });
+  stage.houses.push(house);
   stage.closing({
     close: async () => {
       await house.close();

@@ -1,5 +1,6 @@
 /** Where endings are made to happen: a house, and short ways to have a run carried out and to see how it ended. */
 
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,6 +17,7 @@ import { buildRunMessage } from '../../../local/simulators/port-message.js';
 import { PortClient } from '../../../port/client.js';
 import type { CallPolicy, RunInput } from '../../../workflows/contract.js';
 import { type House, startHouse, until } from '../house.js';
+import { type PlantedEnvironment, plantedEnvironment } from '../leaks/planted.js';
 import { testNetwork } from '../network.js';
 
 /** How one run ended, as far as docs/endings.md speaks of it. */
@@ -40,6 +42,8 @@ export interface CallingRun {
 }
 
 export const GROUP = 'ends';
+/** Every webhook's message has it in a header. */
+export const HEADER_TOKEN = randomBytes(16).toString('hex');
 /** The limits of every run on this stage, unless it is started with others. */
 export const POLICY: CallPolicy = {
   // Ample: on a busy machine an answer may be late without being lost, and so may an attempt.
@@ -51,6 +55,10 @@ export const POLICY: CallPolicy = {
 
 export class Stage {
   readonly house: House;
+  /** All that were opened, the stage's own first; what they write is looked through for secrets. */
+  readonly houses: House[];
+  /** For the agents of every house. */
+  readonly planted: PlantedEnvironment;
   /** Trusted by the worker. */
   readonly ca: TestCa;
   readonly ingester: Child;
@@ -62,8 +70,12 @@ export class Stage {
   private readonly closers: (() => Promise<unknown>)[] = [];
   private count = 0;
 
-  private constructor(parts: Pick<Stage, 'house' | 'ca' | 'ingester' | 'outbound' | 'portClient'>) {
+  private constructor(
+    parts: Pick<Stage, 'house' | 'planted' | 'ca' | 'ingester' | 'outbound' | 'portClient'>,
+  ) {
     this.house = parts.house;
+    this.houses = [parts.house];
+    this.planted = parts.planted;
     this.ca = parts.ca;
     this.ingester = parts.ingester;
     this.outbound = parts.outbound;
@@ -74,6 +86,7 @@ export class Stage {
   static async open(projects: string[], folder: string): Promise<Stage> {
     const tokens = Object.fromEntries(projects.map((name) => [`${GROUP}_${name}`, `glptt-${name}`]));
     const proxy = await startRefusingProxy();
+    const planted = plantedEnvironment(new URL(proxy.url));
     const house = await startHouse(
       {
         WEBHOOK_INVOKER_TIMEOUT: String(POLICY.callTimeoutMs / 1000),
@@ -81,7 +94,7 @@ export class Stage {
         CALL_RETRY_WINDOW_SECONDS: String(POLICY.retryWindowMs / 1000),
         RUN_MAX_WAIT_SECONDS: String(POLICY.maxWaitMs / 1000),
         NODE_EXTRA_CA_CERTS: join(folder, 'trusted.pem'),
-        HTTPS_PROXY: proxy.url,
+        ...planted.environment,
         NO_PROXY: '127.0.0.1,localhost,invalid',
         ...tokens,
       },
@@ -105,7 +118,7 @@ export class Stage {
     });
     const { PORT_CLIENT_ID: clientId = '', PORT_CLIENT_SECRET: clientSecret = '' } = house.environment;
     const portClient = new PortClient({ apiUrl: house.port.url, clientId, clientSecret }, outbound);
-    const stage = new Stage({ house, ca, ingester, outbound, portClient });
+    const stage = new Stage({ house, planted, ca, ingester, outbound, portClient });
     stage.closing(proxy);
     return stage;
   }
@@ -211,7 +224,8 @@ export class Stage {
 }
 
 function webhookMethod(url: string, more: Partial<WebhookMethod>): WebhookMethod {
-  return { type: 'WEBHOOK', url, agent: true, synchronized: true, method: 'POST', ...more };
+  const headers = { Authorization: `Bearer ${HEADER_TOKEN}` };
+  return { type: 'WEBHOOK', url, agent: true, synchronized: true, method: 'POST', headers, ...more };
 }
 
 /** A port at which nothing listens. */
@@ -221,7 +235,7 @@ export async function closedPort(): Promise<number> {
 }
 
 /** A proxy that answers every CONNECT with the status that the target's name has in it. */
-async function startRefusingProxy(): Promise<{ url: string; close(): Promise<void> }> {
+export async function startRefusingProxy(): Promise<{ url: string; close(): Promise<void> }> {
   const server = createServer();
   server.on('connect', (request, socket) => {
     const status = /(\d{3})/.exec(request.url ?? '')?.[1] ?? '500';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createTestCa } from '../../../local/parts/test-ca.js';
 import { startPrivateService } from '../../../local/simulators/private-service.js';
-import { closedPort, type Driver, type Stage } from './stage.js';
+import { closedPort, type Driver, type Ending, type Stage } from './stage.js';
 
 export const targetEndings: Record<string, Driver> = {
   answered: async (stage) => [
@@ -74,7 +74,17 @@ export const targetEndings: Record<string, Driver> = {
   'proxy-refuses': async (stage) =>
     Promise.all([407, 403].map((status) => stage.webhook(`https://proxy-answers-${status}.example/`))),
   'proxy-cannot': async (stage) => [await stage.webhook('https://proxy-answers-502.example/')],
-  'not-allowed': async (stage) => [await stage.webhook('http://169.254.169.254/latest/meta-data')],
+  'not-allowed': async (stage) => {
+    const endings = [
+      await stage.webhook('http://169.254.169.254/latest/meta-data'),
+      ...(await refusedByLocalPolicy(stage)),
+    ];
+    const rules = endings.map(
+      ({ summary }) => /cloud metadata|ALLOWED_\w+ does not/.exec(summary ?? '')?.[0],
+    );
+    expect(rules).toEqual(['cloud metadata', 'ALLOWED_METHODS does not', 'ALLOWED_ACTIONS does not']);
+    return endings;
+  },
 
   'answer-lost': async (stage) => {
     const { service } = stage.house;
@@ -88,6 +98,20 @@ export const targetEndings: Record<string, Driver> = {
     return [await stage.webhook(`${service.url}/ok/silent`)];
   },
 };
+
+/** A worker of its own, which may carry out one action, and may not POST. */
+async function refusedByLocalPolicy(stage: Stage): Promise<Ending[]> {
+  const url = `${stage.house.service.url}/ok`;
+  const [known, unknown] = [await stage.unpublished(url), await stage.unpublished(url)];
+  const queue = 'local-policy';
+  await stage.house.agent('worker', {
+    TEMPORAL_TASK_QUEUE: queue,
+    ALLOWED_ACTIONS: known.invocation.action.identifier,
+    ALLOWED_METHODS: 'GET',
+  });
+  for (const run of [known, unknown]) await stage.start(run, queue);
+  return [await stage.closed(known), await stage.closed(unknown)];
+}
 
 async function secureService(stage: Stage, { certPem, keyPem }: { certPem: string; keyPem: string }) {
   const service = stage.closing(await startPrivateService({ tls: { cert: certPem, key: keyPem } }));

@@ -151,7 +151,7 @@ async function workedOff(
   run: Awaited<ReturnType<Stage['unpublished']>>,
   activities: Parameters<typeof createTestWorker>[2],
 ): Promise<Ending> {
-  const temporal = await connectTestTemporal(stage.house.temporal);
+  const temporal = await connectTestTemporal(stage.house.temporal, stage.house.codecKeys);
   const worker = await createTestWorker(temporal, run.id, activities);
   const ending = await worker.runUntil(async () => {
     await stage.start(run, run.id);

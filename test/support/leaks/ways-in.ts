@@ -1,0 +1,138 @@
+/** Runs that have secrets in every place at which a message, a mapping or an answer can hold one. */
+import { createCipheriv, createPublicKey, publicEncrypt, randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { closedPort } from '../endings/stage.js';
+import type { House } from '../house.js';
+import type { Secret } from './search.js';
+
+const random = (): string => randomBytes(16).toString('hex');
+
+/** What the runs bring along. */
+export const MESSAGE = {
+  /** An input that Port encrypted with the client secret. */
+  password: random(),
+  /** An input that the browser encrypted for the private key. */
+  key: random(),
+  /** A token that only the mapping adds. */
+  jenkinsToken: random(),
+  /** A secret of Port's, resolved in the message. */
+  portSecret: random(),
+  /** An input that is no secret, and nobody's business all the same. */
+  note: `note-${random()}`,
+};
+
+export const MESSAGE_SECRETS: Secret[] = [
+  { name: 'an input that was decrypted', value: MESSAGE.password, mayBeIn: ['target'] },
+  { name: 'an input that was encrypted in the browser', value: MESSAGE.key, mayBeIn: ['target'] },
+  { name: "the mapping's token", value: MESSAGE.jenkinsToken, mayBeIn: ['target'] },
+  { name: 'a resolved secret of Port', value: MESSAGE.portSecret, mayBeIn: ['target'] },
+  // A target that quotes it tells Port, unless DETAILED_LOGGING is off.
+  { name: 'an input', value: MESSAGE.note, mayBeIn: ['target', 'Port'] },
+];
+
+const PROPERTIES = {
+  password: { type: 'string', encryption: 'aes256-gcm' },
+  key: { type: 'string' },
+  note: { type: 'string' },
+};
+const ENCRYPTED = ['payload.properties.password', 'payload.properties.key'];
+
+/** The mapping file; each of its mappings is an action that `carryOutAll` runs. */
+export async function writeMappings(house: House, file: string): Promise<void> {
+  const { url } = house.service;
+  const closed = await closedPort();
+  const mappings: Record<string, object> = {
+    // Tells everything it has, to a target that says it back.
+    echo: {
+      url: `"${url}/echo"`,
+      headers: { Authorization: '"Bearer " + env.JENKINS_TOKEN', 'X-Secret': '.portSecret' },
+      body: { all: '.', environment: OTHERS, password: PLAIN, key: '.payload.properties.key' },
+      report: {
+        link: '"https://x/" + .response.json.password',
+        summary: '.response.json.password + .response.json.key',
+        externalRunId: '.response.json.key',
+      },
+    },
+    'quoted-by-target': {
+      url: `"${url}/quoted"`,
+      headers: { Authorization: '"Bearer " + env.JENKINS_TOKEN' },
+      body: { password: PLAIN, key: '.payload.properties.key', token: '.portSecret' },
+    },
+    'in-an-error': { url: `"${url}/ok"`, body: `${PLAIN} | error` },
+    'in-a-report': { url: `"${url}/ok"`, report: { summary: '.body.payload.properties.password | error' } },
+    'as-url': { url: `"no url " + ${PLAIN}` },
+    'as-host': { url: `"http://" + ${PLAIN} + ".invalid/"` },
+    'in-userinfo': { url: `"http://user:" + ${PLAIN} + "@127.0.0.1:${closed}/"` },
+    'in-query': { url: `"http://127.0.0.1:${closed}/hook"`, query: { token: PLAIN } },
+    'as-method': { url: `"${url}/ok"`, method: PLAIN },
+    'as-header-name': { url: `"${url}/ok"`, headers: { Authorization: `"a\\n" + ${PLAIN}` } },
+    'behind-the-proxy': { url: '"https://407.example/hook?token=" + env.JENKINS_TOKEN' },
+    'refused-by-port': { url: `"${url}/echo"`, body: { note: '.payload.properties.note' } },
+  };
+  const all = Object.entries(mappings).map(([action, mapping]) => ({
+    enabled: `.payload.action.identifier == "${action}"`,
+    fieldsToDecryptPaths: ENCRYPTED,
+    ...mapping,
+  }));
+  await writeFile(file, JSON.stringify(all));
+  for (const action of Object.keys(mappings)) addAction(house, action);
+}
+
+const PLAIN = '.payload.properties.password';
+/** The environment but for what a mapping is meant to see. */
+const OTHERS = 'env | del(.JENKINS_TOKEN, .["platform_sub-group_infra"])';
+
+function addAction({ port, service }: House, identifier: string): void {
+  port.actions.set(identifier, {
+    identifier,
+    trigger: { type: 'self-service', operation: 'CREATE', userInputs: { properties: PROPERTIES } },
+    invocationMethod: {
+      type: 'WEBHOOK',
+      url: `${service.url}/ok`,
+      agent: true,
+      synchronized: true,
+      // As Port resolves a template with a secret of its own.
+      headers: { Authorization: `Bearer ${MESSAGE.portSecret}` },
+      body: { portSecret: MESSAGE.portSecret },
+    },
+  });
+}
+
+/** Carries out a run of each mapping's action, or of one; resolves with how often each target was reached. */
+export async function carryOut(house: House, action: string): Promise<void> {
+  const { password, key, note, portSecret, jenkinsToken } = MESSAGE;
+  const said = `no right for ${password}, ${key}, ${portSecret}, Bearer ${jenkinsToken} (${note})`;
+  house.service.inject({ kind: 'respond', path: /^\/quoted$/, response: { status: 500, body: said } });
+  const properties = { password, note, key: encryptedInBrowser(key, house) };
+  if (action === 'refused-by-port') {
+    const body = { ok: false, error: 'invalid_request', message: `${note} is not what we want` };
+    house.port.inject({ kind: 'respond', method: 'PATCH', times: 1, response: { status: 422, body } });
+  }
+  await house.carryOut(action, { properties });
+}
+
+/** As Port's page does it: IV, the AES key wrapped with RSA-OAEP, ciphertext, tag. */
+function encryptedInBrowser(text: string, { environment }: House): string {
+  const publicKey = createPublicKey(environment['PORT_AGENT_PRIVATE_KEY'] ?? '');
+  const [iv, key] = [randomBytes(12), randomBytes(32)];
+  const cipher = createCipheriv('aes-256-gcm', key, iv);
+  const ciphertext = Buffer.concat([cipher.update(text), cipher.final(), cipher.getAuthTag()]);
+  return Buffer.concat([iv, publicEncrypt({ key: publicKey, oaepHash: 'sha256' }, key), ciphertext]).toString(
+    'base64',
+  );
+}
+
+export const ACTIONS = [
+  'echo',
+  'quoted-by-target',
+  'in-an-error',
+  'in-a-report',
+  'as-url',
+  'as-host',
+  'in-userinfo',
+  'in-query',
+  'as-method',
+  'as-header-name',
+  'behind-the-proxy',
+  'refused-by-port',
+];
