@@ -132,12 +132,14 @@ export function one(manifests: Manifest[], kind: string, ending = ''): Manifest 
   return found[0] as Manifest;
 }
 
-export function podOf(manifests: Manifest[], component: 'worker' | 'ingester'): Manifest {
+export type Component = 'worker' | 'ingester' | 'codec-server';
+
+export function podOf(manifests: Manifest[], component: Component): Manifest {
   return one(manifests, 'Deployment', `-${component}`)['spec'].template.spec;
 }
 
 /** What Kubernetes hands to a container, with the keys of Secrets that the chart makes. */
-export function environmentOf(manifests: Manifest[], component: 'worker' | 'ingester'): Manifest {
+export function environmentOf(manifests: Manifest[], component: Component): Manifest {
   const secrets = new Map(
     manifests.filter((m) => m['kind'] === 'Secret').map((m) => [m['metadata'].name, m['data']]),
   );

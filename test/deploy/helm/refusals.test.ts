@@ -50,6 +50,59 @@ const CASES: [what: string, args: string[], said: string[]][] = [
     ['worker.autoscaling.type=keda', 'worker.autoscaling.minReplicas=0'],
     ['worker.autoscaling.minReplicas: must be 1'],
   ],
+  [
+    'a codec server without keys, without anybody who may sign in, without a UI',
+    ['codecServer.enabled=true'],
+    [
+      'CODEC_KEYS is missing; set env.secret.CODEC_KEYS',
+      'nobody could sign in; set env.secret.CODEC_SERVER_TOKEN',
+      'codecServer.env.CODEC_SERVER_ALLOWED_ORIGINS: is missing',
+    ],
+  ],
+  [
+    'keys of a codec server that no Secret is named for',
+    ['codecServer.enabled=true', 'extraEnvFrom[0].secretRef.name=keys'],
+    ['CODEC_KEYS is missing'],
+  ],
+  [
+    'a codec server for every page',
+    codecServer('CODEC_SERVER_ALLOWED_ORIGINS=*'),
+    ['is not a list of origins'],
+  ],
+  [
+    'a codec server for a page instead of an origin',
+    codecServer('CODEC_SERVER_ALLOWED_ORIGINS=https://temporal.corp/namespaces'),
+    ['is not a list of origins'],
+  ],
+  [
+    'an issuer without an audience',
+    codecServer('CODEC_SERVER_OIDC_ISSUER=https://login.corp'),
+    ['CODEC_SERVER_OIDC_AUDIENCE: is missing'],
+  ],
+  [
+    'an issuer in the clear',
+    codecServer('CODEC_SERVER_OIDC_ISSUER=http://login.corp'),
+    ['CODEC_SERVER_OIDC_ISSUER: is not an https address'],
+  ],
+  [
+    'a claim of no issuer',
+    codecServer('CODEC_SERVER_OIDC_CLAIM=groups=platform'),
+    ['CODEC_SERVER_OIDC_CLAIM: has no effect'],
+  ],
+  [
+    "the codec server's token among plain values",
+    codecServer('CODEC_SERVER_TOKEN=t'),
+    ['is a secret; move it'],
+  ],
+  ['its keys among plain values', codecServer('CODEC_KEYS=a:b'), ['codecServer.env.CODEC_KEYS: is a secret']],
+  ["the codec server's port as a variable", codecServer('CODEC_SERVER_PORT=1'), ['set codecServer.port']],
+  ['its health port as a variable', codecServer('HEALTH_PORT=1'), ['set health.port']],
+  [
+    'one port for two purposes',
+    ['codecServer.enabled=true', 'codecServer.port=8080'],
+    ['codecServer.port: 8080 is health.port, too'],
+  ],
+  ['an unknown key of the codec server', ['codecServer.replicas=2'], ['codecServer', 'not allowed']],
   ['an unknown key', ['worker.replica=2'], ['worker', 'replica', 'not allowed']],
   ['words as a number', ['worker.replicas=many'], ['replicas']],
   ['an unknown way to scale', ['worker.autoscaling.type=vpa'], ['autoscaling']],
@@ -81,6 +134,11 @@ describeWith(chartTools, 'values that the chart refuses', () => {
     await render({ values, args: [...old, '--set', 'secret.asFiles=true'] });
   });
 });
+
+/** A variable of an installed codec server, for `--set`. */
+function codecServer(variable: string): string[] {
+  return ['codecServer.enabled=true', `codecServer.env.${variable}`];
+}
 
 /** `key=value`, with the value as JSON text for the one key whose commas and braces --set would read. */
 function json(set: string): string {

@@ -37,8 +37,8 @@ const PROPERTIES = {
 };
 const ENCRYPTED = ['payload.properties.password', 'payload.properties.key'];
 
-/** The mapping file; each of its mappings is an action that `carryOutAll` runs. */
-export async function writeMappings(house: House, file: string): Promise<void> {
+/** Writes the mapping file, and gives Port an action for each of its mappings; resolves with their names. */
+export async function writeMappings(house: House, file: string): Promise<string[]> {
   const { url } = house.service;
   const closed = await closedPort();
   const mappings: Record<string, object> = {
@@ -75,7 +75,9 @@ export async function writeMappings(house: House, file: string): Promise<void> {
     ...mapping,
   }));
   await writeFile(file, JSON.stringify(all));
-  for (const action of Object.keys(mappings)) addAction(house, action);
+  const actions = Object.keys(mappings);
+  for (const action of actions) addAction(house, action);
+  return actions;
 }
 
 const PLAIN = '.payload.properties.password';
@@ -98,7 +100,7 @@ function addAction({ port, service }: House, identifier: string): void {
   });
 }
 
-/** Carries out a run of each mapping's action, or of one; resolves with how often each target was reached. */
+/** Carries out a run of one of the actions, with inputs to each of which a secret belongs. */
 export async function carryOut(house: House, action: string): Promise<void> {
   const { password, key, note, portSecret, jenkinsToken } = MESSAGE;
   const said = `no right for ${password}, ${key}, ${portSecret}, Bearer ${jenkinsToken} (${note})`;
@@ -121,18 +123,3 @@ function encryptedInBrowser(text: string, { environment }: House): string {
     'base64',
   );
 }
-
-export const ACTIONS = [
-  'echo',
-  'quoted-by-target',
-  'in-an-error',
-  'in-a-report',
-  'as-url',
-  'as-host',
-  'in-userinfo',
-  'in-query',
-  'as-method',
-  'as-header-name',
-  'behind-the-proxy',
-  'refused-by-port',
-];
