@@ -32,6 +32,7 @@ export const NEW_VALUES: readonly string[] = [
   'worker',
   'ingester',
   'sweep',
+  'codecServer',
   'extraEnv',
   'extraEnvFrom',
   'controlThePayloadConfigMap',

@@ -210,7 +210,7 @@ describeWith(chartTools, "the chart's codec server", () => {
 
   it('is protected from drains where there are two or more', async () => {
     const budgets = async (count: number) =>
-      (await render({ values: SHARED, args: set(`codecServer.replicaCount=${count}`) }))
+      (await render({ values: SHARED, args: set(`codecServer.replicas=${count}`) }))
         .filter((m) => m['kind'] === 'PodDisruptionBudget')
         .map((m) => m['metadata'].name);
     expect(await budgets(1)).toEqual([]);

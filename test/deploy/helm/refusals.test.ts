@@ -102,7 +102,7 @@ const CASES: [what: string, args: string[], said: string[]][] = [
     ['codecServer.enabled=true', 'codecServer.port=8080'],
     ['codecServer.port: 8080 is health.port, too'],
   ],
-  ['an unknown key of the codec server', ['codecServer.replicas=2'], ['codecServer', 'not allowed']],
+  ['an unknown key of the codec server', ['codecServer.replicaCount=2'], ['codecServer', 'not allowed']],
   ['an unknown key', ['worker.replica=2'], ['worker', 'replica', 'not allowed']],
   ['words as a number', ['worker.replicas=many'], ['replicas']],
   ['an unknown way to scale', ['worker.autoscaling.type=vpa'], ['autoscaling']],

@@ -2,7 +2,7 @@
 
 {{- define "tpa.problems" -}}
 {{- $lines := list -}}
-{{- range $check := list "image" "environment" "required" "files" "temporal" "scale" -}}
+{{- range $check := list "image" "environment" "required" "files" "temporal" "scale" "codecServer" -}}
   {{- range splitList "\n" (include (printf "tpa.%sProblems" $check) $) -}}
     {{- with trim . -}}{{- $lines = append $lines (printf "  - %s" .) -}}{{- end -}}
   {{- end -}}
@@ -22,21 +22,22 @@ image.tag: {{ .tag }} is a version of the old agent, whose image this chart can'
 
 {{- define "tpa.environmentProblems" -}}
 {{- $digitsFirst := semverCompare ">=1.32.0-0" .Capabilities.KubeVersion.Version -}}
-{{- range $part := list "normal" "secret" }}
-{{- range $name, $value := get (default dict $.Values.env) $part }}
-{{- $key := printf "env.%s.%s" $part $name }}
+{{- $env := default dict .Values.env }}
+{{- range $part, $variables := dict "env.normal" $env.normal "env.secret" $env.secret "codecServer.env" .Values.codecServer.env }}
+{{- range $name, $value := $variables }}
+{{- $key := printf "%s.%s" $part $name }}
 {{- if or (kindIs "map" $value) (kindIs "slice" $value) }}
-{{ $key }}: must be a text. A dot in a name is written `\.` with --set: env.{{ $part }}.my\.name=…
+{{ $key }}: must be a text. A dot in a name is written `\.` with --set: {{ $part }}.my\.name=…
 {{- else if and (kindIs "float64" $value) (gt (float64 $value) 9007199254740991.0) }}
 {{ $key }}: such a long number loses digits; put it in quotes, or use --set-string
-{{- else if and (eq $part "secret") (not (kindIs "invalid" $value)) (not (kindIs "string" $value)) }}
+{{- else if and (eq $part "env.secret") (not (kindIs "invalid" $value)) (not (kindIs "string" $value)) }}
 {{ $key }}: is a number or a switch, and may have lost what you wrote, such as zeros in front; put it in quotes, or use --set-string
 {{- end }}
 {{- if contains "/" $name }}
 {{ $key }}: `/` can't be in a name; for a trigger token write <group>_<project>, with `_` for each `/` of the group
 {{- else if not (regexMatch "^[-._a-zA-Z0-9]+$" $name) }}
 {{ $key }}: a name has letters, digits, `-`, `_` and `.` only
-{{- else if and (regexMatch "^[0-9]" $name) (not $digitsFirst) (not (and (eq $part "secret") (include "tpa.secretAsFiles" $))) }}
+{{- else if and (regexMatch "^[0-9]" $name) (not $digitsFirst) (not (and (eq $part "env.secret") (include "tpa.secretAsFiles" $))) }}
 {{ $key }}: Kubernetes before 1.32 takes no variable that starts with a digit; keep it in env.secret and set secret.asFiles=true
 {{- end }}
 {{- end }}
@@ -139,5 +140,50 @@ ingester.autoscaling.bootstrapServers: is missing; Port tells the brokers to the
 {{- end }}
 {{- if and (eq .Values.ingester.autoscaling.type "keda") (not (include "tpa.valueOf" (list . "KAFKA_CONSUMER_GROUP_ID"))) }}
 env.normal.KAFKA_CONSUMER_GROUP_ID: is missing; KEDA has to know it, and it can't be read from the Secret
+{{- end }}
+{{- end }}
+
+{{- define "tpa.codecServerProblems" -}}
+{{- with .Values.codecServer }}
+{{- if include "tpa.on" .enabled }}
+{{- $has := dict }}
+{{- range include "tpa.codecServerEnv" $ | fromYamlArray }}{{- $_ := set $has .name true }}{{- end }}
+{{- if not $has.CODEC_KEYS }}
+codecServer.enabled: CODEC_KEYS is missing; set env.secret.CODEC_KEYS, with which the agent encrypts, or name a Secret that has it: codecServer.secretName
+{{- end }}
+{{- if not (or $has.CODEC_SERVER_TOKEN $has.CODEC_SERVER_OIDC_ISSUER) }}
+codecServer.enabled: nobody could sign in; set env.secret.CODEC_SERVER_TOKEN (openssl rand -hex 32), codecServer.env.CODEC_SERVER_OIDC_ISSUER, or both
+{{- end }}
+{{- $origins := include "tpa.codecServerValueOf" (list $ "CODEC_SERVER_ALLOWED_ORIGINS") }}
+{{- if not $origins }}
+codecServer.env.CODEC_SERVER_ALLOWED_ORIGINS: is missing; give the origin of the Temporal UI as in the browser's address bar, such as https://temporal.corp
+{{- else if not (regexMatch "^( *https?://[^/*,? ]+/? *(,|$))+$" $origins) }}
+codecServer.env.CODEC_SERVER_ALLOWED_ORIGINS: is not a list of origins; write each as https://host or https://host:port
+{{- end }}
+{{- $issuer := include "tpa.codecServerIssuer" $ }}
+{{- if and $issuer (not (hasPrefix "https://" $issuer)) }}
+codecServer.env.CODEC_SERVER_OIDC_ISSUER: is not an https address; write it as https://host or https://host/path
+{{- end }}
+{{- if and $issuer (not $has.CODEC_SERVER_OIDC_AUDIENCE) }}
+codecServer.env.CODEC_SERVER_OIDC_AUDIENCE: is missing; set it to the audience of the access tokens that the Temporal UI gets
+{{- end }}
+{{- range list "CODEC_SERVER_OIDC_AUDIENCE" "CODEC_SERVER_OIDC_CLAIM" }}
+{{- if and (get $has .) (not $issuer) }}
+codecServer.env.{{ . }}: has no effect without codecServer.env.CODEC_SERVER_OIDC_ISSUER; set that as well, or remove it
+{{- end }}
+{{- end }}
+{{- range $name, $value := .env }}
+{{- if or (eq $name "CODEC_SERVER_TOKEN") (and (eq $name "CODEC_KEYS") (not (hasPrefix "/" (toString $value)))) }}
+codecServer.env.{{ $name }}: is a secret; move it to env.secret, or into the Secret of codecServer.secretName
+{{- else if eq $name "CODEC_SERVER_PORT" }}
+codecServer.env.CODEC_SERVER_PORT: remove it, and set codecServer.port
+{{- else if eq $name "HEALTH_PORT" }}
+codecServer.env.HEALTH_PORT: remove it, and set health.port
+{{- end }}
+{{- end }}
+{{- if eq (int .port) (include "tpa.healthPort" $ | int) }}
+codecServer.port: {{ .port }} is health.port, too; change one of them
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}

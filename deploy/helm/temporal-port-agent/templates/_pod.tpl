@@ -66,20 +66,10 @@ priorityClassName: {{ . }}
 {{- toYaml $constraints -}}
 {{- end }}
 
-{{/*
-A pod of the agent. Takes a dict:
-  root       the chart's context
-  component  worker, ingester, sweep
-  settings   the component's values
-  command    the agent's command
-  grace      seconds between SIGTERM and SIGKILL
-  serves     whether it serves /livez and /readyz
-*/}}
-{{- define "tpa.podSpec" -}}
+{{/* What counts for a pod as a whole. Takes a dict: root, component, grace as in tpa.podSpec. */}}
+{{- define "tpa.podSettings" -}}
 {{- $root := .root -}}
 {{- with $root.Values -}}
-serviceAccountName: {{ include "tpa.serviceAccountName" $root }}
-automountServiceAccountToken: {{ include "tpa.on" .podServiceAccount.automountToken | default "false" }}
 # Else a Service called `temporal` would become variables of ours, such as TEMPORAL_PORT.
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ $.grace }}
@@ -100,18 +90,58 @@ hostAliases:
 dnsConfig:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What runs in a container. Takes a dict: root, component, command as in tpa.podSpec. */}}
+{{- define "tpa.program" -}}
+name: {{ .component }}
+image: {{ include "tpa.image" (list .root.Values.image .root.Chart.AppVersion) | quote }}
+imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+# The command's name alone: no shell, which would drop variables whose names contain `-` or `.`.
+args: [{{ .command }}]
+securityContext:
+  {{- include "tpa.securityContext" (list .root .root.Values.containerSecurityContext) | nindent 2 }}
+{{- end }}
+
+{{/* Of a container with a port called `health`. */}}
+{{- define "tpa.probes" -}}
+startupProbe:
+  httpGet: { path: /livez, port: health }
+  periodSeconds: 2
+  failureThreshold: 30
+livenessProbe:
+  httpGet: { path: /livez, port: health }
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet: { path: /readyz, port: health }
+  periodSeconds: 5
+  timeoutSeconds: 5
+{{- end }}
+
+{{/*
+A pod of the agent. Takes a dict:
+  root       the chart's context
+  component  worker, ingester, sweep
+  settings   the component's values
+  command    the agent's command
+  grace      seconds between SIGTERM and SIGKILL
+  serves     whether it serves /livez and /readyz
+*/}}
+{{- define "tpa.podSpec" -}}
+{{- $root := .root -}}
+{{- with $root.Values -}}
+serviceAccountName: {{ include "tpa.serviceAccountName" $root }}
+automountServiceAccountToken: {{ include "tpa.on" .podServiceAccount.automountToken | default "false" }}
+{{ include "tpa.podSettings" $ }}
 {{- with .initContainers }}
 initContainers:
   {{- tpl (toYaml .) $root | nindent 2 }}
 {{- end }}
 containers:
-  - name: {{ $.component }}
-    image: {{ include "tpa.image" (list .image $root.Chart.AppVersion) | quote }}
-    imagePullPolicy: {{ .image.pullPolicy }}
-    # The command's name alone: no shell, which would drop variables whose names contain `-` or `.`.
-    args: [{{ $.command }}]
-    securityContext:
-      {{- include "tpa.securityContext" (list $root .containerSecurityContext) | nindent 6 }}
+  - {{ include "tpa.program" $ | nindent 4 | trim }}
     env:
       {{- include "tpa.env" (list $root $.settings) | nindent 6 }}
     {{- with include "tpa.envFrom" $root }}
@@ -122,19 +152,7 @@ containers:
     ports:
       - name: health
         containerPort: {{ include "tpa.healthPort" $root }}
-    startupProbe:
-      httpGet: { path: /livez, port: health }
-      periodSeconds: 2
-      failureThreshold: 30
-    livenessProbe:
-      httpGet: { path: /livez, port: health }
-      periodSeconds: 10
-      timeoutSeconds: 5
-      failureThreshold: 6
-    readinessProbe:
-      httpGet: { path: /readyz, port: health }
-      periodSeconds: 5
-      timeoutSeconds: 5
+    {{- include "tpa.probes" $root | nindent 4 }}
     {{- end }}
     {{- with .resources | default $.settings.resources }}
     resources:
@@ -150,6 +168,13 @@ volumes:
 {{- end }}
 {{- end }}
 
+{{- define "tpa.certificatesMount" -}}
+# Not below /usr/local/share/ca-certificates, where volumes of your own may be mounted.
+- name: certificates
+  mountPath: /etc/temporal-port-agent/certificates
+  readOnly: true
+{{- end }}
+
 {{- define "tpa.volumeMounts" -}}
 - name: tmp
   mountPath: /tmp
@@ -159,10 +184,7 @@ volumes:
   readOnly: true
 {{- end }}
 {{- if include "tpa.certificates" . }}
-# Not below /usr/local/share/ca-certificates, where volumes of your own may be mounted.
-- name: certificates
-  mountPath: /etc/temporal-port-agent/certificates
-  readOnly: true
+{{ include "tpa.certificatesMount" . }}
 {{- end }}
 {{- if include "tpa.secretAsFiles" . }}
 - name: secrets
@@ -184,19 +206,7 @@ volumes:
 {{- end }}
 {{- end }}
 
-{{- define "tpa.volumes" -}}
-- name: tmp
-  emptyDir:
-    sizeLimit: 64Mi
-{{- if include "tpa.mapping" . }}
-- name: mapping
-  configMap:
-    name: {{ .Values.controlThePayloadConfigMap.name | default (printf "%s-mapping" (include "tpa.fullname" .)) }}
-    items:
-      - key: {{ .Values.controlThePayloadConfigMap.key }}
-        path: control_the_payload_config.json
-{{- end }}
-{{- if include "tpa.certificates" . }}
+{{- define "tpa.certificatesVolume" -}}
 - name: certificates
   projected:
     sources:
@@ -217,6 +227,22 @@ volumes:
           name: {{ $source.secret | default $source.configMap }}
           items: [{ key: {{ $source.key | default "ca.crt" }}, path: ca-{{ $index }}.crt }]
       {{- end }}
+{{- end }}
+
+{{- define "tpa.volumes" -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: 64Mi
+{{- if include "tpa.mapping" . }}
+- name: mapping
+  configMap:
+    name: {{ .Values.controlThePayloadConfigMap.name | default (printf "%s-mapping" (include "tpa.fullname" .)) }}
+    items:
+      - key: {{ .Values.controlThePayloadConfigMap.key }}
+        path: control_the_payload_config.json
+{{- end }}
+{{- if include "tpa.certificates" . }}
+{{ include "tpa.certificatesVolume" . }}
 {{- end }}
 {{- if include "tpa.secretAsFiles" . }}
 - name: secrets

@@ -7,13 +7,17 @@
 {{/* At least so many pods of a component. Takes (list $ component). */}}
 {{- define "tpa.fewest" -}}
 {{- $root := index . 0 -}}
-{{- $settings := index $root.Values (index . 1) -}}
-{{- if $settings.autoscaling.type -}}
-  {{- int $settings.autoscaling.minReplicas -}}
-{{- else if eq (index . 1) "ingester" -}}
-  {{- include "tpa.ingesterReplicas" $root -}}
+{{- if eq (index . 1) "codec-server" -}}
+  {{- include "tpa.on" $root.Values.codecServer.enabled | empty | ternary 0 $root.Values.codecServer.replicas | int -}}
 {{- else -}}
-  {{- int $settings.replicas -}}
+  {{- $settings := index $root.Values (index . 1) -}}
+  {{- if $settings.autoscaling.type -}}
+    {{- int $settings.autoscaling.minReplicas -}}
+  {{- else if eq (index . 1) "ingester" -}}
+    {{- include "tpa.ingesterReplicas" $root -}}
+  {{- else -}}
+    {{- int $settings.replicas -}}
+  {{- end -}}
 {{- end -}}
 {{- end }}
 

@@ -41,6 +41,10 @@ replicaCount is the old name of ingester.replicas.
 {{- with .Values.rolloutStrategy }}
 rolloutStrategy is the old name of ingester.strategy.
 {{- end }}
+{{- $couldEncrypt := or (include "tpa.sets" (list . "CODEC_KEYS")) (include "tpa.existingSecret" .) .Values.extraEnvFrom }}
+{{- if and (include "tpa.on" .Values.codecServer.enabled) (not $couldEncrypt) }}
+codecServer decrypts, but nothing is encrypted from now on: the agent itself has no CODEC_KEYS. Set env.secret.CODEC_KEYS.
+{{- end }}
 {{- range $name := concat (keys $plain) (keys $secret) | sortAlpha }}
 {{- if and (regexMatch "^[0-9]" $name) (not (include "tpa.secretAsFiles" $)) }}
 {{ $name }} starts with a digit, which needs Kubernetes 1.32 on every node; before that, set secret.asFiles=true.
