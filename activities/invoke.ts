@@ -34,6 +34,8 @@ export interface InvokeDependencies extends PrepareDependencies {
   webhooks: Outbound;
   /** Left out: every action and method. */
   policy?: LocalPolicy;
+  /** The worker is to stop: no call is begun any more. */
+  stopping: AbortSignal;
   detailedLogging: boolean;
   logger: Logger;
 }
@@ -43,13 +45,15 @@ const PIPELINE_LIMIT_WAIT_MS = 60_000;
 const PIPELINE_LIMIT_JITTER_MS = 30_000;
 /** An attempt that the window allowed begins so long after it at the latest. */
 const LAST_WAIT_MS = 120_000;
+/** Of the time that an attempt has beside its call, so much may pass before it; the rest is for telling of it. */
+const PREPARING_SHARE = 3 / 4;
 /** When a target says 429 and not for how long. */
 const DEFAULT_RATE_LIMIT_WAIT_MS = 30_000;
 /** `Retry-After: 0` must not become a loop without a pause. */
 const MIN_RATE_LIMIT_WAIT_MS = 1000;
 
 export function createInvoke(deps: InvokeDependencies) {
-  const turns = createTurns(JQ_THREADS);
+  const turns = createTurns(JQ_THREADS, deps.stopping);
   return async function invoke(input: InvokeInput): Promise<InvokeResult> {
     if (!input.mayCall) return { kind: 'withheld' };
     const outcome = whyTooLate(input) ?? (await call(input, deps, turns));
@@ -92,8 +96,12 @@ async function call(input: InvokeInput, deps: InvokeDependencies, turns: Turns):
   const notTheMethod = refusalOfMethod(prepared.request.method, policy);
   // A mapping can make a method of anything.
   if (notTheMethod) return untold(notAllowed(input.call, notTheMethod), prepared.secrets);
-  if (Date.now() - begunMs > input.policy.workerLostAfterMs) return tooBusy(input);
-  const outcome = await send(prepared, invocation, input, deps, turns);
+  if (Date.now() - begunMs > input.policy.workerLostAfterMs * PREPARING_SHARE) return tooBusy(input);
+  if (deps.stopping.aborted) leaveToAnother(input);
+  // An attempt that was answered must tell so before it is taken for dead.
+  const endMs = begunMs + input.policy.callTimeoutMs + input.policy.workerLostAfterMs * PREPARING_SHARE;
+  const inTurn: InTurn = (work) => turns.finish(work, Math.max(0, endMs - Date.now()));
+  const outcome = await send(prepared, invocation, input, deps, inTurn);
   return untold({ ...outcome, log: [...outcome.log, ...prepared.notes] }, prepared.secrets);
 }
 
@@ -116,9 +124,16 @@ async function prepareInTurn(
   const { workerLostAfterMs, retryWindowMs } = input.policy;
   const prepared = await turns.take(prepare, workerLostAfterMs / 2);
   if (prepared) return prepared;
+  if (deps.stopping.aborted) leaveToAnother(input);
   const problem = 'nothing was sent, since the mappings of other runs keep jq busy';
   retryWithin(retryWindowMs, { type: FAILURES.notSent, message: `${input.call}: ${problem}` });
   return { problem: `${problem}; ${tried()}. Look for a mapping that takes seconds` };
+}
+
+/** Whoever is told to stop begins nothing; the attempt of another worker does. */
+function leaveToAnother({ call, policy }: InvokeInput): void {
+  const message = `${call}: nothing was sent, since the worker stops; another one makes the call`;
+  retryWithin(policy.retryWindowMs, { type: FAILURES.notSent, message });
 }
 
 /** Temporal takes an attempt for dead that comes to its call so late, and Port may have been told so: it must not call. */
@@ -133,7 +148,7 @@ async function send(
   invocation: InvocationMethod,
   input: InvokeInput,
   deps: InvokeDependencies,
-  turns: Turns,
+  inTurn: InTurn,
 ): Promise<Outcome> {
   const outbound = invocation.type === 'GITLAB' ? deps.gitlab : deps.webhooks;
   try {
@@ -143,8 +158,6 @@ async function send(
     );
     waitIfLimited(response, invocation, input);
     const about = { call: input.call, synchronized: invocation.synchronized, detailed: deps.detailedLogging };
-    // An attempt that was answered must tell so before it is taken for dead.
-    const inTurn: InTurn = (work) => turns.take(work, input.policy.workerLostAfterMs / 4);
     return { ...(await prepared.conclude(response, about, inTurn)), statusCode: response.status };
   } catch (error) {
     return outcomeOf(error, input, prepared.secrets);

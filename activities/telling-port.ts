@@ -60,8 +60,10 @@ export async function unlessEnded(call: Promise<void>): Promise<void> {
  * grace is over, so is the attempt: the next one, of another worker, goes on where it stopped.
  */
 export async function translatingFailures<T>(act: () => Promise<T>): Promise<T> {
+  const { cancellationSignal } = Context.current();
   try {
-    return await Promise.race([act(), stopped()]);
+    if (cancellationSignal.aborted) throw new Error(STOPPED);
+    return await Promise.race([act(), whenAborted(cancellationSignal)]);
   } catch (error) {
     const message = error instanceof Error ? error.message : 'Port could not be told';
     if (error instanceof PortError && error.isFinal) {
@@ -76,13 +78,11 @@ export async function translatingFailures<T>(act: () => Promise<T>): Promise<T> 
   }
 }
 
-function stopped(): Promise<never> {
-  const { cancellationSignal } = Context.current();
-  const stop = () =>
-    new Error('the worker stopped before Port had answered; another one goes on with the report');
+const STOPPED = 'the worker stopped before Port had answered; another one goes on with the report';
+
+function whenAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    if (cancellationSignal.aborted) reject(stop());
-    cancellationSignal.addEventListener('abort', () => reject(stop()), { once: true });
+    signal.addEventListener('abort', () => reject(new Error(STOPPED)), { once: true });
   });
 }
 

@@ -100,7 +100,8 @@ async function signIn(request: IncomingMessage, what: 'page' | 'sign-in', desk: 
     return page(401, 'wrong token');
   }
   logger.info({ who: 'shared token' }, 'signed in');
-  const isSecure = config.tls !== undefined || request.headers['x-forwarded-proto'] === 'https';
+  // The session's cookie is for pages of https alone, and so is this one.
+  const isSecure = config.tls !== undefined || config.allowedOrigins.every(isHttps);
   return {
     status: 303,
     headers: { Location: './', 'Set-Cookie': sharedToken.sessionCookie(isSecure) },
@@ -127,6 +128,10 @@ function page(status: number, state: Parameters<typeof signInPage>[0]): Answer {
 
 function json(status: number, body: object, headers: Record<string, string>): Answer {
   return { status, headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) };
+}
+
+function isHttps(origin: string): boolean {
+  return origin.startsWith('https:');
 }
 
 function shortened(value: string | string[] | undefined): string | undefined {

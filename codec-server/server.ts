@@ -1,10 +1,10 @@
 /** The listening socket: plain or TLS, with time limits for slow clients, and a certificate that follows its files. */
 import { once } from 'node:events';
-import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createPlainServer, type RequestListener } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { ConfigurationError } from '../config/config.js';
 import { type CertificateFiles, readServerCertificate } from '../config/server-certificate.js';
+import { listen } from '../telemetry/listen.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type Answer, answerRequest, type Desk } from './answer-request.js';
 
@@ -15,12 +15,13 @@ const LIMITS = {
   keepAliveTimeout: 5000,
   maxHeaderSize: 64 * 1024,
 };
+/** For the handshake of TLS, whose end those limits begin with. */
+const TLS_LIMITS = { ...LIMITS, handshakeTimeout: 10_000 };
+/** Requests under way are answered within this, at the end. */
+const CLOSING_GRACE_MS = 5000;
 const MAX_CONNECTIONS = 500;
 /** As often as `http/` looks at the files of its own certificates. */
 const LOOK_EVERY_MS = 60_000;
-
-const TAKEN = 'names a port that another process has; choose a free one';
-const PRIVILEGED = 'names a port that this process may not open; choose one above 1023';
 
 export interface CodecServer {
   port: number;
@@ -57,17 +58,17 @@ export async function startServer(
     ? createSecureServer(tls, listener, desk.logger, lookEveryMs)
     : { server: createPlainServer(LIMITS, listener), stopLooking: () => {} };
   server.maxConnections = MAX_CONNECTIONS;
-  await listen(server, port);
-  // A connection that can't be accepted is no reason to end the process.
-  server.on('error', () => {});
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server, port, 'CODEC_SERVER_PORT'),
     async close() {
       stopLooking();
       const closed = once(server, 'close');
       server.close();
       server.closeIdleConnections();
+      // Connections without a request are known to nobody but the socket's own time limits.
+      const late = setTimeout(() => server.closeAllConnections(), CLOSING_GRACE_MS);
       await closed;
+      clearTimeout(late);
     },
   };
 }
@@ -85,7 +86,7 @@ function createSecureServer(
 ): { server: TlsServer; stopLooking(): void } {
   const first = readServerCertificate(files);
   if ('problem' in first) throw new ConfigurationError([`CODEC_SERVER_TLS_CERT_PATH: ${first.problem}`]);
-  const server = createTlsServer({ ...LIMITS, cert: first.cert, key: first.key }, listener);
+  const server = createTlsServer({ ...TLS_LIMITS, cert: first.cert, key: first.key }, listener);
   logger.info(`the certificate shown is ${first.description}`);
   let current = first;
   let told: string | undefined;
@@ -105,15 +106,4 @@ function createSecureServer(
   };
   const timer = setInterval(look, lookEveryMs).unref();
   return { server, stopLooking: () => clearInterval(timer) };
-}
-
-async function listen(server: Server, port: number): Promise<void> {
-  try {
-    server.listen(port);
-    await once(server, 'listening');
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'EADDRINUSE' ? TAKEN : code === 'EACCES' ? PRIVILEGED : `can't be used: ${message}`;
-    throw new ConfigurationError([`CODEC_SERVER_PORT ${why}`]);
-  }
 }

@@ -7,14 +7,6 @@ export interface RequiredClaim {
   value: string;
 }
 
-/** Names separated by commas, without blanks around them. */
-export const names = () =>
-  z.string().transform((value, ctx) => {
-    const list = entriesOf(value);
-    if (list.length === 0) return refuse(ctx, 'names none; separate several by commas');
-    return list;
-  });
-
 /**
  * Origins as browsers send them (https://www.rfc-editor.org/rfc/rfc6454#section-6.2): scheme, host, and the port where
  * it is not the scheme's own. `*` is none: it would let every page that somebody has open read along.

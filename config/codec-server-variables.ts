@@ -1,6 +1,6 @@
 /** Who may see decrypted payloads in Temporal's UI and command line, and from where. */
-import { claim, httpsUrl, names, origins } from './codec-server-kinds.js';
-import { flag, number, text } from './kinds.js';
+import { claim, httpsUrl, origins } from './codec-server-kinds.js';
+import { flag, list, number, text } from './kinds.js';
 import { note } from './notes.js';
 
 const LEAST_TOKEN_LENGTH = 16;
@@ -44,7 +44,7 @@ export const codecServerVariables = {
     group: 'Codec server',
     about: 'What such a token must say besides, such as `groups=platform`; without it, every user may read.',
   }),
-  CODEC_SERVER_NAMESPACES: note(names().optional(), {
+  CODEC_SERVER_NAMESPACES: note(list().optional(), {
     group: 'Codec server',
     shownDefault: '<TEMPORAL_NAMESPACE>',
     about: 'Namespaces whose payloads are decrypted, separated by commas.',

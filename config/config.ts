@@ -107,6 +107,7 @@ export function loadConfig(processEnvironment: Environment): Config {
     ...unread,
     ...(parsed.error?.issues ?? []).map((i) => problem(i.path[0] as VariableName, i, given)),
     ...mistakes(given),
+    ...emptied(environment),
     ...found.problems,
   ];
   if (!parsed.success || !network || problems.length > 0) throw new ConfigurationError(problems);
@@ -230,6 +231,13 @@ function problem(name: VariableName, issue: { message: string }, given: Environm
   if (given[name] !== undefined) return `${name} ${issue.message}`;
   const remedy = notesOf(name).remedy;
   return `${name} is missing${remedy ? `: ${remedy}` : ''}`;
+}
+
+/** A secret that came out empty must not leave histories readable in silence. */
+function emptied({ CODEC_KEYS }: Environment): string[] {
+  return CODEC_KEYS?.trim() === ''
+    ? ['CODEC_KEYS is set and empty; give it a key, or leave it out and histories are not encrypted']
+    : [];
 }
 
 /** The rules that span more than one variable. */

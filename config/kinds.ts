@@ -50,7 +50,7 @@ export const list = () =>
   z.string().transform((value, ctx) => {
     const entries = value.split(',').flatMap((entry) => entry.trim() || []);
     if (entries.length > 0) return entries;
-    ctx.addIssue({ code: 'custom', message: 'holds commas only; write entries, or leave it empty for all' });
+    ctx.addIssue({ code: 'custom', message: 'holds commas only; write what it lists, or leave it out' });
     return z.NEVER;
   });
 

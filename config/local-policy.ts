@@ -10,7 +10,7 @@ export interface LocalPolicy {
 /** The lines for the start-up log. */
 export function describePolicy({ actions, methods }: LocalPolicy): string[] {
   return [
-    `actions that may be carried out: ${actions?.join(', ') ?? 'every action'}`,
-    `methods that may be used: ${methods?.join(', ') ?? 'every method'}`,
+    `actions that may be carried out: ${actions?.join(', ') ?? 'every action'} (the worker checks)`,
+    `methods that may be used: ${methods?.join(', ') ?? 'every method'} (the worker checks)`,
   ];
 }

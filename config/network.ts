@@ -41,7 +41,7 @@ export function settleNetwork(environment: Environment): {
   const notices = [
     `proxies: ${proxies.summary}`,
     `trust: ${describeTrust(anchors)}`,
-    `targets that may be called: ${policy.summary}`,
+    `targets that may be called: ${policy.summary} (the worker checks)`,
   ];
   const network = { proxies, trust, clientCertificates: certificates.rules, policy };
   return { network, problems, warnings, notices };

@@ -131,11 +131,11 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
   }
 }
 
-/** What a decision says of its record's signature; undefined when it was not looked at. */
+/** What a decision says of its record's signature; undefined when it has none, or it was not looked at. */
 function signatureOf(decision: Decision): 'good' | 'bad' | undefined {
-  if (decision.kind === 'start') return 'good';
-  if (decision.kind !== 'reject' || decision.reason === 'not JSON') return undefined;
-  return decision.reason === 'bad signature' ? 'bad' : 'good';
+  if (decision.kind !== 'start' && decision.kind !== 'reject') return undefined;
+  if (decision.signedMs !== undefined) return 'good';
+  return decision.kind === 'reject' && decision.reason === 'bad signature' ? 'bad' : undefined;
 }
 
 function messageOf(error: unknown): string {

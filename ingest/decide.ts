@@ -35,11 +35,11 @@ export type Decision =
       kind: 'start';
       run: MessageKind;
       workflow: WorkflowStart;
-      /** When Port published it, in ms, if its signature says so. */
+      /** When Port signed it, in ms; left out where no good signature was seen. */
       signedMs?: number;
     }
   | { kind: 'ignore'; reason: IgnoreReason }
-  | { kind: 'reject'; reason: RejectInput['reason']; workflow: WorkflowStart }
+  | { kind: 'reject'; reason: RejectInput['reason']; workflow: WorkflowStart; signedMs?: number }
   | { kind: 'hold'; reason: string };
 
 export interface DecisionContext {
@@ -91,21 +91,23 @@ export function decide(record: SourceRecord, context: DecisionContext, match?: M
   const verified =
     record.origin === 'runs' ? verifyRun(message, context.clientSecret, invocation.type) : TRUSTED(message);
   if (!verified.genuine) return badSignature(record, runId, context);
+  const { signedMs } = verified;
+  const signed = signedMs === undefined ? {} : { signedMs };
   if (typeof runId !== 'string' || (kind !== 'change' && !RUN_ID.test(runId))) {
-    return reject(record, 'unusable run id', "context.runId is not an id of Port's.", runId ?? null);
+    const why = "context.runId is not an id of Port's.";
+    return { ...reject(record, 'unusable run id', why, runId ?? null), ...signed };
   }
   // As it came and as it is written to Temporal: read as `1e20`, a number is written with 21 digits.
   const written = Buffer.byteLength(JSON.stringify(verified.message));
   if (Math.max(record.value?.byteLength ?? 0, written) > MAX_MESSAGE_BYTES) {
     const advice = `The message is larger than ${MAX_MESSAGE_BYTES} bytes; make the action's payload smaller.`;
-    return reject(record, 'too large', advice, runId, kind === 'run' ? runId : undefined);
+    const reportTo = kind === 'run' ? runId : undefined;
+    return { ...reject(record, 'too large', advice, runId, reportTo), ...signed };
   }
   const call = match?.call ?? describeCall(invocation, context.gitlabUrl);
   const policy = policyFor(invocation, context.policy);
   const input: RunInput = { runId, kind, call, message: verified.message, policy };
-  const { signedMs } = verified;
-  const workflow = runWorkflow(input, invocation);
-  return { kind: 'start', run: kind, workflow, ...(signedMs !== undefined && { signedMs }) };
+  return { kind: 'start', run: kind, workflow: runWorkflow(input, invocation), ...signed };
 }
 
 /** GitLab knows no idempotency key: there, a second request is a second pipeline. */
@@ -177,7 +179,7 @@ function reject(
   advice: string,
   runId?: Json,
   reportTo?: string,
-): Decision {
+): Extract<Decision, { kind: 'reject' }> {
   const name = recordName(record);
   const input: RejectInput = {
     record: name,

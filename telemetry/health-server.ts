@@ -1,9 +1,7 @@
 /** Serves a process's health: `/livez` and `/readyz`, each 200 or 503 with the reasons as JSON. */
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { ConfigurationError } from '../config/config.js';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Health } from './health.js';
+import { listen } from './listen.js';
 
 export interface HealthServer {
   port: number;
@@ -13,9 +11,6 @@ export interface HealthServer {
 /** Whoever asks is a probe on the same network; a slow asker must not hold anything up. */
 const LIMITS = { requestTimeout: 5000, headersTimeout: 5000, keepAliveTimeout: 5000, maxHeaderSize: 8192 };
 
-const TAKEN = 'names a port that another process has; choose a free one, or leave it out';
-const PRIVILEGED = 'names a port that this process may not open; choose one above 1023';
-
 /**
  * Listens on every address, IPv4 and IPv6; port 0 takes a free one.
  *
@@ -23,28 +18,14 @@ const PRIVILEGED = 'names a port that this process may not open; choose one abov
  */
 export async function startHealthServer(health: Health, port: number): Promise<HealthServer> {
   const server = createServer(LIMITS, (request, response) => send(response, answerTo(request, health)));
-  await listen(server, port);
-  // A connection that can't be accepted is no reason to end the process.
-  server.on('error', () => {});
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server, port, 'HEALTH_PORT'),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
-}
-
-async function listen(server: Server, port: number): Promise<void> {
-  try {
-    server.listen(port);
-    await once(server, 'listening');
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'EADDRINUSE' ? TAKEN : code === 'EACCES' ? PRIVILEGED : `can't be used: ${message}`;
-    throw new ConfigurationError([`HEALTH_PORT ${why}`]);
-  }
 }
 
 interface Answer {

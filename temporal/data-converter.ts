@@ -27,7 +27,6 @@ export function dataConverterOf(
   { codecKeys }: { codecKeys?: CodecKeys },
   health?: HealthPart,
 ): DataConverter {
-  if (!codecKeys) return {};
   const codec = createEncryption(codecKeys);
   const decode: PayloadCodec['decode'] = async (payloads, owner) => {
     try {
@@ -37,5 +36,6 @@ export function dataConverterOf(
       throw error;
     }
   };
-  return { payloadCodecs: [{ ...codec, decode }], failureConverterPath: FAILURE_CONVERTER_PATH };
+  const payloadCodecs = [{ ...codec, decode }];
+  return codecKeys ? { payloadCodecs, failureConverterPath: FAILURE_CONVERTER_PATH } : { payloadCodecs };
 }

@@ -67,6 +67,7 @@ export async function runWorker(
         ...(config.privateKey && { privateKey: config.privateKey }),
         sendsUndecrypted: calls.undecryptedInputs === 'send',
         detailedLogging: calls.detailedLogging,
+        stopping: stop,
         logger,
       }),
       maxConcurrentActivityTaskExecutions: config.concurrentCalls,

@@ -154,7 +154,8 @@ function cancelledUnsent(input: RunInput): Outcome {
   return failure(input, why, 'cancelled');
 }
 
-const NO_WORKER = '; no worker took the run. Check that a worker runs, with the same task queue';
+const NO_WORKER =
+  '; no worker took the run. Check that a worker runs, with the same task queue and the same CODEC_KEYS';
 
 function notCalled(input: RunInput, why: string, what = 'nothing was sent'): Outcome {
   const hours = Math.round(input.policy.maxWaitMs / 360_000) / 10;

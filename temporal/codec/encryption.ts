@@ -26,12 +26,16 @@ export class UndecipherableError extends Error {
   override readonly name = 'UndecipherableError';
 }
 
-/** The codec that every process of the agent shares, made from the keys it was given. */
-export function createEncryption(keys: CodecKeys): PayloadCodec {
-  const byId = new Map(keys.map((key) => [key.id, key]));
-  const [current] = keys;
+/**
+ * The codec that every process of the agent shares. Without keys it encrypts nothing, and says so of what somebody else
+ * has encrypted.
+ */
+export function createEncryption(keys: CodecKeys | undefined): PayloadCodec {
+  const byId = new Map((keys ?? []).map((key) => [key.id, key]));
+  const [current] = keys ?? [];
   return {
-    encode: async (payloads, owner) => payloads.map((payload) => encrypt(payload, current, owner ?? {})),
+    encode: async (payloads, owner) =>
+      current ? payloads.map((payload) => encrypt(payload, current, owner ?? {})) : payloads,
     decode: async (payloads, owner) => payloads.map((payload) => decrypt(payload, byId, owner ?? {})),
   };
 }
@@ -70,7 +74,8 @@ function decrypt(payload: Payload, keys: Map<string, CodecKey>, reader: Owner): 
   if (!key) throw new UndecipherableError(`key "${id}" not loaded: add it to CODEC_KEYS`);
   const owner = ownerOf(payload);
   if (isAnother(owner.namespace, reader.namespace) || isAnother(owner.workflowId, reader.workflowId)) {
-    throw new UndecipherableError(`this payload belongs to ${owner.workflowId} in ${owner.namespace}`);
+    const run = owner.workflowId ?? 'no run';
+    throw new UndecipherableError(`this payload belongs to ${run} in ${owner.namespace ?? 'no namespace'}`);
   }
   const data = Buffer.from(payload.data ?? []);
   const end = data.length - TAG_BYTES;

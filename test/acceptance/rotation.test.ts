@@ -14,15 +14,18 @@ let house: House;
 let agents: Child[] = [];
 beforeAll(async () => {
   house = await startHouse({ CODEC_KEYS: `${K3},${K2},${K1}`, HEALTH_PORT: '0' });
+  // The agents are given theirs one by one.
+  delete house.environment['CODEC_KEYS'];
 });
 afterAll(() => house?.close());
 
 /** Has worker and ingester replaced, one after the other, as a rolling update does. */
-async function rollTo(worker: string, ingester = worker): Promise<void> {
+async function rollTo(worker: string | undefined, ingester = worker): Promise<void> {
   const before = agents;
+  const withKeys = (keys: string | undefined) => (keys === undefined ? {} : { CODEC_KEYS: keys });
   agents = await Promise.all([
-    house.agent('worker', { CODEC_KEYS: worker }),
-    house.agent('ingest', { CODEC_KEYS: ingester }),
+    house.agent('worker', withKeys(worker)),
+    house.agent('ingest', withKeys(ingester)),
   ]);
   await Promise.all(before.map((agent) => agent.stop()));
 }
@@ -81,6 +84,7 @@ test('without the old key its histories say so, and new runs are carried out', a
 });
 
 test.each([
+  ['has no key at all', undefined, 'key "k3" not loaded'],
   ['lacks the key', K1, 'key "k3" not loaded'],
   ['has another key under its id', key('k3'), 'key "k3" does not open this payload'],
 ])('a worker that %s stays up, says so, and leaves the run to one that has it', async (_, keys, why) => {

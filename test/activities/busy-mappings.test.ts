@@ -24,6 +24,7 @@ const MAPPINGS: Mapping[] = [
 
 function activity(mappings = MAPPINGS) {
   return createInvoke({
+    stopping: new AbortController().signal,
     gitlab: outbound(),
     webhooks: outbound(),
     plan: { gitlabUrl: 'http://gitlab.invalid', environment: {} },
@@ -91,9 +92,14 @@ test('a run that was answered ends in time, without the report that waits behind
   const report = { summary: '"from the report"' };
   const [slow, quick] = MAPPINGS as [Mapping, Mapping];
   const invoke = activity([slow, { ...quick, url: `"${service.url}/ok"`, report }]);
-  const answered = attempt(invoke, inputOf('quick'));
+  const within = (input: InvokeInput, callTimeoutMs: number, workerLostAfterMs: number): InvokeInput => ({
+    ...input,
+    policy: { ...input.policy, callTimeoutMs, workerLostAfterMs },
+  });
+  const answered = attempt(invoke, within(inputOf('quick'), 300, 1000));
   await reached;
-  const busy = [inputOf('slow'), inputOf('slow')].map((input) => attempt(invoke, input));
+  const slowOnes = Array.from({ length: 4 }, () => within(inputOf('slow'), 300, 60_000));
+  const busy = slowOnes.map((each) => attempt(invoke, each));
   letGo();
   expect((await answered).result).toMatchObject({
     outcome: {

@@ -64,6 +64,7 @@ interface InvokeOptions {
   webhooks?: Outbound;
   mayCall?: boolean;
   gitlabUrl?: string;
+  stopping?: AbortSignal;
 }
 
 interface Invoked extends Attempt<{ kind: string; outcome?: Outcome }> {
@@ -78,6 +79,7 @@ async function invoke(invocationMethod: JsonObject, options: InvokeOptions = {})
   const message = messageOf(runId, invocationMethod, options.properties);
   const { logger, lines } = memoryLogger();
   const activity = createInvoke({
+    stopping: options.stopping ?? new AbortController().signal,
     gitlab: outbound({ followRedirects: false }),
     webhooks: options.webhooks ?? outbound(),
     plan: {
@@ -476,6 +478,17 @@ describe('a call that was not sent', () => {
     expect(everythingIn(failure)).not.toMatch(/planted-(path|query)/);
   });
 
+  test('is left to another worker when this one is to stop', async () => {
+    const service = await startService();
+    const stopping = AbortSignal.abort();
+    expect(failureOf(await invoke(webhookMethod(`${service.url}/ok`), { stopping }))).toMatchObject({
+      type: FAILURES.notSent,
+      nonRetryable: false,
+      message: 'POST the.target: nothing was sent, since the worker stops; another one makes the call',
+    });
+    expect(service.journal).toEqual([]);
+  });
+
   test('past the window fails with the last error, how often and how long it was tried', async () => {
     const service = await startService();
     await service.refuse();
@@ -618,6 +631,7 @@ describe('a message that can not be carried out', () => {
   test('fails when it does not say how', async () => {
     const { logger } = memoryLogger();
     const activity = createInvoke({
+      stopping: new AbortController().signal,
       gitlab: outbound(),
       webhooks: outbound(),
       plan: { gitlabUrl: 'http://gitlab.invalid', environment: {} },

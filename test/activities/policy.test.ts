@@ -23,6 +23,7 @@ async function invoke({ method = 'POST', policy, mapped }: Asked) {
   const { logger, lines } = memoryLogger();
   const evaluations = { count: 0 };
   const activity = createInvoke({
+    stopping: new AbortController().signal,
     gitlab: outbound(),
     webhooks: outbound(),
     policy,

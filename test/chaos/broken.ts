@@ -101,6 +101,7 @@ export async function startWorker(
   const gitlab = createOutbound({ ...profile, followRedirects: false });
   const { connection, namespace } = await connectToTemporal(config, network, logger, stop.signal);
   const sound = createActivities({
+    stopping: stop.signal,
     ...{ gitlab, webhooks, logger, port: portApi.client, clientSecret: config.port.clientSecret },
     plan: { gitlabUrl: config.calls.gitlabUrl, environment: config.environment },
     ...{ sendsUndecrypted: false, detailedLogging: true },

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -100,3 +101,12 @@ test('a port that is taken is a mistake of the configuration', async () => {
     await first.stop();
   }
 });
+
+test('who connects and says nothing does not keep the server from closing', async () => {
+  renew('first');
+  const server = await start(1000);
+  const silent = connectPlain({ port: server.port, host: 'localhost' });
+  await once(silent, 'connect');
+  await server.close();
+  silent.destroy();
+}, 20_000);

@@ -72,6 +72,13 @@ test.each([
   expect(idsOf(value)).toEqual(problems);
 });
 
+test.each(['', '  '])(
+  'is refused when it is set and empty (%j): histories would be readable in silence',
+  (CODEC_KEYS) => {
+    expect(() => loadConfig({ ...REQUIRED, CODEC_KEYS })).toThrow('CODEC_KEYS is set and empty');
+  },
+);
+
 test('no key is shown, whether it is taken or refused', () => {
   const config = loadConfig({ ...REQUIRED, CODEC_KEYS: `k1:${A}` });
   const { environment: _, ...settled } = config;

@@ -282,7 +282,7 @@ const golden: Record<VariableName, Golden> = {
     ],
     refuses: {
       values: [',', ' , ,'],
-      message: 'holds commas only; write entries, or leave it empty for all',
+      message: 'holds commas only; write what it lists, or leave it out',
     },
   },
   ALLOWED_METHODS: {
@@ -453,7 +453,7 @@ const golden: Record<VariableName, Golden> = {
       ['default', ['default']],
       [' prod , staging,', ['prod', 'staging']],
     ],
-    refuses: { values: [',', ' , '], message: 'names none; separate several by commas' },
+    refuses: { values: [',', ' , '], message: 'holds commas only; write what it lists, or leave it out' },
   },
   CODEC_SERVER_TLS_CERT_PATH: text(),
   CODEC_SERVER_TLS_KEY_PATH: text(),

@@ -130,6 +130,7 @@ export async function call(
 ): Promise<Outcome> {
   const outbound: Outbound = { send, close: async () => {} };
   const invoke = createInvoke({
+    stopping: new AbortController().signal,
     gitlab: outbound,
     webhooks: outbound,
     plan: { gitlabUrl: GITLAB_URL, environment },

@@ -388,9 +388,10 @@ describe('bad signatures', () => {
     expect((await accept([3, 4, 5].map(forged))).verdict).toEqual({});
   });
 
-  test('prove as much after records that were no messages, or not ours', async () => {
+  test('prove as much after records that were no messages, not ours, or that nobody signs', async () => {
     const { accept } = setup();
-    await accept([forged(1), forged(2), recordOf('no JSON', 3), notOurs(4)]);
+    const change: SourceRecord = { ...recordOf(webhookMessage(), 6), origin: 'change log' };
+    await accept([forged(1), forged(2), recordOf('no JSON', 3), notOurs(4), recordOf('[1]', 7), change]);
     expect((await accept([forged(5)])).verdict.retryAfterMs).toBe(1000);
   });
 });

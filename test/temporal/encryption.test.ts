@@ -64,6 +64,16 @@ test('every loaded key decrypts, the first one encrypts', async () => {
   await expect(codec(K2).decode([old], OWNER)).rejects.toThrow('key "k1" not loaded: add it to CODEC_KEYS');
 });
 
+test('without any key nothing is encrypted, and what somebody else has encrypted says which one it takes', async () => {
+  const none = createEncryption(undefined);
+  const plain = payloadOf(SECRET);
+  expect(await none.encode([plain], OWNER)).toEqual([plain]);
+  expect(await none.decode([plain], OWNER)).toEqual([plain]);
+  await expect(none.decode([await encrypted()], OWNER)).rejects.toThrow(
+    'key "k1" not loaded: add it to CODEC_KEYS',
+  );
+});
+
 test('what was written before encryption was on is read as it is', async () => {
   const plain = payloadOf(SECRET);
   expect(await codec(K1).decode([plain], OWNER)).toEqual([plain]);

@@ -165,6 +165,7 @@ async function workedOff(
 function activitiesOf({ house, outbound, portClient }: Stage, send = outbound.send) {
   const calls = { ...outbound, send };
   return createActivities({
+    stopping: new AbortController().signal,
     gitlab: calls,
     webhooks: calls,
     port: portClient,

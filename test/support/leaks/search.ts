@@ -1,7 +1,7 @@
 /** Looks for secrets in everything that is written down anywhere, however they are spelled there. */
 
 /** Where something is read by people who need not know secrets. */
-export type Place = 'log' | 'history' | 'Port' | 'target' | 'health' | 'help' | 'UI' | 'error';
+export type Place = 'log' | 'history' | 'Port' | 'target' | 'health' | 'help' | 'UI';
 
 export interface Secret {
   name: string;

@@ -1,4 +1,5 @@
 /** Runs that Port signs, and that ask for a call which the agent must not make so. */
+import { startPrivateService } from '../../../local/simulators/private-service.js';
 import { inTurn } from './message-threats.js';
 import type { Message, Seen, Site, Threat } from './site.js';
 
@@ -42,9 +43,14 @@ export const callThreats: Record<string, Threat> = {
     return [await site.signed('http://metadata.test/latest/meta-data')];
   },
   'metadata-redirect': (site) =>
-    inTurn([...METADATA, 'http://metadata.test/', 'http://127.0.0.1:1/'], (url) =>
-      site.signed(`${site.house.service.url}/redirect/307?to=${encodeURIComponent(url)}`),
-    ),
+    inTurn([...METADATA, 'http://metadata.test/'], (url) => redirected(site, url)),
+  'redirect-not-allowed': async (site) => {
+    const other = await startPrivateService();
+    const seen = await redirected(site, `${other.url}/ok`);
+    await other.close();
+    expect(other.journal).toEqual([]);
+    return [seen];
+  },
 
   'action-not-allowed': async (site) => {
     const run = await site.run(`${site.house.service.url}/ok`, {}, 'wipe');
@@ -100,6 +106,11 @@ async function expectOthersGoOn(site: Site, busyId: string): Promise<void> {
   const record = await site.publish(site.sign(site.messageOf(other)), 'mapped');
   expect(await site.outcomeOf(record, other.id)).toMatchObject({ status: 'SUCCESS', calls: 1 });
   expect(await site.seen(busyId, busyId)).toMatchObject({ workflow: 'RUNNING' });
+}
+
+/** A run whose target is allowed, and sends the agent on to this address. */
+function redirected(site: Site, url: string): Promise<Seen> {
+  return site.signed(`${site.house.service.url}/redirect/307?to=${encodeURIComponent(url)}`);
 }
 
 /** A run of the house's own service, with these wishes. */
