@@ -11,7 +11,7 @@ const key = (id: string): string => `${id}:${randomBytes(32).toString('base64')}
 const [K1, K2, K3] = [key('k1'), key('k2'), key('k3')];
 
 let house: House;
-let agents: Child[] = [];
+const running: Record<string, { keys: string | undefined; child: Child }> = {};
 beforeAll(async () => {
   house = await startHouse({ CODEC_KEYS: `${K3},${K2},${K1}`, HEALTH_PORT: '0' });
   // The agents are given theirs one by one.
@@ -19,15 +19,17 @@ beforeAll(async () => {
 });
 afterAll(() => house?.close());
 
-/** Has worker and ingester replaced, one after the other, as a rolling update does. */
+/** Has worker and ingester replaced by ones with these keys, as a rolling update does: the new one first. */
 async function rollTo(worker: string | undefined, ingester = worker): Promise<void> {
-  const before = agents;
-  const withKeys = (keys: string | undefined) => (keys === undefined ? {} : { CODEC_KEYS: keys });
-  agents = await Promise.all([
-    house.agent('worker', withKeys(worker)),
-    house.agent('ingest', withKeys(ingester)),
-  ]);
-  await Promise.all(before.map((agent) => agent.stop()));
+  await Promise.all([replace('worker', worker), replace('ingest', ingester)]);
+}
+
+async function replace(role: 'worker' | 'ingest', keys: string | undefined): Promise<void> {
+  const before = running[role];
+  if (before && before.keys === keys) return;
+  const child = await house.agent(role, keys === undefined ? {} : { CODEC_KEYS: keys });
+  running[role] = { keys, child };
+  await before?.child.stop();
 }
 
 /** What somebody with these keys reads of a run's result. */
@@ -94,7 +96,7 @@ test.each([
   const said = () =>
     house.logs.slice(from).filter(({ line }) => line.includes(JSON.stringify(why).slice(1, -1)));
   await until('the worker says so', () => said().length > 0);
-  expect(agents.every((agent) => agent.isRunning())).toBe(true);
+  expect(running['worker']?.child.isRunning()).toBe(true);
   const ports = house.logs
     .slice(from)
     .flatMap(({ whom, line }) => (whom === 'worker' && /"port":(\d+),/.exec(line)?.[1]) || []);
