@@ -25,7 +25,7 @@ export interface PreparedCall {
   conclude(response: OutboundResponse, about: Conclusion, inTurn: InTurn): Promise<Outcome>;
 }
 
-/** Has jq do some work when its turn comes; undefined when that takes too long. */
+/** Has jq do some work when its turn comes; undefined when turn and work together take too long. */
 export type InTurn = <T>(work: () => Promise<T>) => Promise<T | undefined>;
 
 /** Nothing can be sent, in words for the run's log. */
@@ -126,13 +126,14 @@ async function withReport(
     response: { statusCode: status, headers, text, ...jsonOf(text) },
   };
   const evaluated = await inTurn(() => evaluator.report(mapping, index, context, environment));
-  if (!evaluated) return { ...outcome, log: [...outcome.log, `mapping ${index}, report: ${NO_TURN}`] };
+  if (!evaluated) return { ...outcome, log: [...outcome.log, `mapping ${index}, report: ${NO_TIME}`] };
   const { report, problems } = evaluated;
   const reported = applyReport(outcome, report);
   return { ...reported, log: [...reported.log, ...problems.map((problem) => problem.text)] };
 }
 
-const NO_TURN = 'left out, since the mappings of other runs keep jq busy';
+const NO_TIME =
+  'left out, since it was not done in time; this filter, or those of other runs, take seconds of jq';
 
 function jsonOf(text: string): { json: JsonObject | null; jsonText?: string } {
   try {

@@ -3,7 +3,7 @@
  *
  * A payload is bound to the workflow it was written for: namespace and workflow id are authenticated, and a worker
  * refuses one that belongs to another run. They stand beside the ciphertext as well, so that a codec server, which is
- * told neither, can read what people look at.
+ * not told the workflow, can read what people look at.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { Payload, PayloadCodec } from '@temporalio/common';

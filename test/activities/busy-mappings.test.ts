@@ -105,7 +105,7 @@ test('a run that was answered ends in time, without the report that waits behind
     outcome: {
       statusCode: 200,
       log: expect.arrayContaining([
-        'mapping 1, report: left out, since the mappings of other runs keep jq busy',
+        expect.stringMatching(/^mapping 1, report: left out, since it was not done in time/),
       ]),
     },
   });
