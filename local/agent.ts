@@ -21,6 +21,8 @@ export interface AgentOptions {
   /** Set false to get the process at once, whether or not it will come up. */
   waitUntilReady?: boolean;
   onLine?: (line: string) => void;
+  /** Ends a start that is not through. */
+  signal?: AbortSignal;
   /** Another build of the agent than this checkout's: its folder, with `cli/` in it. */
   build?: string;
 }
@@ -33,6 +35,7 @@ export function startAgent(role: Role, options: AgentOptions): Promise<Child> {
     args: [options.build ? join(options.build, 'cli/main.js') : COMMAND, role],
     env: options.environment,
     ...(options.onLine && { onLine: options.onLine }),
+    ...(options.signal && { signal: options.signal }),
     ...(options.waitUntilReady !== false && { ready: READY[role], readyTimeoutMs: 60_000 }),
   });
 }

@@ -41,7 +41,7 @@ async function main(options: Options): Promise<number> {
 async function demonstrate(options: Options, started: Started, startedAt: number): Promise<number> {
   const topics = ['runs', 'change.log'].map((name) => ({ name: `${ORG_ID}.${name}`, partitions: 3 }));
   const parts = await started.add(
-    () => startParts({ username: ORG_ID, topics }, options.ports, say),
+    (signal) => startParts({ username: ORG_ID, topics }, options.ports, say, {}, signal),
     ({ stop }) => stop(),
   );
   const world = await started.add(
@@ -58,7 +58,7 @@ async function demonstrate(options: Options, started: Started, startedAt: number
   addActions(world.port, actionsOf(world.service.url));
   const { port, gitlab, service } = world;
   say(`Simulators are up: Port ${port.url}, GitLab ${gitlab.url}, a private service ${service.url}`);
-  await started.add(() => startAgents(world, options.verbose), stopAgents);
+  await started.add((signal) => startAgents(world, options.verbose, signal), stopAgents);
   say(`Worker and ingester are ready. Everything is up after ${seconds(startedAt)}.\n`);
 
   say(`Publishing ${DEMO_RUNS.length} runs as Port does, and waiting for each to come out …\n`);
@@ -72,11 +72,11 @@ async function demonstrate(options: Options, started: Started, startedAt: number
   return wrong === 0 ? 0 : 1;
 }
 
-async function startAgents(world: World, verbose: boolean): Promise<Child[]> {
+async function startAgents(world: World, verbose: boolean, signal: AbortSignal): Promise<Child[]> {
   const onLine = verbose ? { onLine: say } : {};
   const outcomes = await Promise.allSettled(
     (['worker', 'ingest'] as const).map((role) =>
-      startAgent(role, { environment: world.environment, ...onLine }),
+      startAgent(role, { environment: world.environment, signal, ...onLine }),
     ),
   );
   const agents = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));

@@ -50,11 +50,13 @@ export async function startParts(
   ports: StackPorts,
   progress: Progress,
   temporalOptions: Pick<TemporalOptions, 'dbFilename'> = {},
+  signal?: AbortSignal,
 ): Promise<{ temporal: RunningTemporal; kafka: RunningKafka; stop(): Promise<void> }> {
   const [temporal, broker] = await Promise.allSettled([
     startTemporal({
       ...temporalOptions,
       progress,
+      ...(signal && { signal }),
       ...(ports.temporal !== undefined && { port: ports.temporal }),
       ...(ports.ui !== undefined && { uiPort: ports.ui }),
     }).then((started) => {
@@ -65,6 +67,7 @@ export async function startParts(
       ...kafka,
       password: randomBytes(12).toString('hex'),
       progress,
+      ...(signal && { signal }),
       ...(ports.kafka !== undefined && { ports: { saslSsl: ports.kafka } }),
     }).then((started) => {
       progress(`Kafka is up: ${started.brokers} (SASL_SSL)`);

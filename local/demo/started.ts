@@ -1,7 +1,7 @@
 /** What runs and what is only starting, so that everything can be stopped at any moment. */
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A download can take minutes; what is waited for in vain is killed when the process ends. */
+/** What does not heed the signal, as a download, is killed when the process ends. */
 const LONGEST_WAIT_MS = 5000;
 
 export class Interrupted extends Error {
@@ -10,12 +10,15 @@ export class Interrupted extends Error {
 
 export class Started {
   readonly #stops: (() => Promise<unknown>)[] = [];
-  #ending = false;
+  readonly #ending = new AbortController();
 
-  /** Starts something. When the end comes first, it is stopped as soon as it is up. @throws Interrupted */
-  async add<T>(start: () => Promise<T>, stop: (started: T) => Promise<unknown>): Promise<T> {
+  /** Starts something, which a signal tells of an end that comes first; what is up even so is stopped. @throws Interrupted */
+  async add<T>(
+    start: (signal: AbortSignal) => Promise<T>,
+    stop: (started: T) => Promise<unknown>,
+  ): Promise<T> {
     this.#goOn();
-    const starting = start();
+    const starting = start(this.#ending.signal);
     this.#stops.push(async () => {
       const patience = new AbortController();
       const late = delay(LONGEST_WAIT_MS, undefined, { signal: patience.signal }).catch(() => undefined);
@@ -30,11 +33,11 @@ export class Started {
 
   /** Stops everything, the last first; a failure keeps nothing else from being stopped. */
   async stopAll(onFailure: (error: unknown) => void): Promise<void> {
-    this.#ending = true;
+    this.#ending.abort();
     for (const stop of this.#stops.splice(0).reverse()) await stop().catch(onFailure);
   }
 
   #goOn(): void {
-    if (this.#ending) throw new Interrupted();
+    if (this.#ending.signal.aborted) throw new Interrupted();
   }
 }

@@ -1,5 +1,6 @@
 /** Child processes that say why they failed and never outlive us. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { adopt, killGroup, release } from './orphans.js';
@@ -16,6 +17,8 @@ export interface CommandOptions {
   env?: Record<string, string>;
   cwd?: string;
   onLine?: (line: string) => void;
+  /** Ends it at once while it is starting, or while a command runs; later it means nothing. */
+  signal?: AbortSignal;
 }
 
 export interface ChildOptions extends CommandOptions {
@@ -60,7 +63,7 @@ export class PartFailed extends Error {
 
 /** Starts a process and waits until it is ready; throws PartFailed, with nothing left running. */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const { ready, readyTimeoutMs = 30_000 } = options;
+  const { ready, readyTimeoutMs = 30_000, signal } = options;
   let lineSeen = false;
   const child = await launch({
     ...options,
@@ -72,7 +75,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   if (ready === undefined) return child;
   const isReady = ready instanceof RegExp ? async () => lineSeen : ready;
   try {
-    await untilReady(child, isReady, readyTimeoutMs);
+    await unlessAborted(untilReady(child, isReady, readyTimeoutMs), signal);
     return child;
   } catch (error) {
     await child.stop(0);
@@ -84,14 +87,30 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 export async function runCommand(options: CommandOptions & { timeoutMs?: number }): Promise<string[]> {
   const { timeoutMs = 600_000 } = options;
   const child = await launch(options);
-  const timer = setTimeout(() => child.signal('SIGKILL'), timeoutMs);
+  const kill = (): void => child.signal('SIGKILL');
+  const timer = setTimeout(kill, timeoutMs);
+  options.signal?.addEventListener('abort', kill);
   const exit = await child.exited;
+  options.signal?.removeEventListener('abort', kill);
   clearTimeout(timer);
   if (exit.code === 0) return child.lines(KEPT_LINES);
   throw new PartFailed(options.name, `failed: ${options.command} ${ended(exit)}`, child.lines(20));
 }
 
+/** The outcome of the work; a rejection as soon as the signal is aborted, whatever becomes of the work. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  const waiting = new AbortController();
+  const aborted = once(signal, 'abort', { signal: waiting.signal }).then(() => signal.throwIfAborted());
+  try {
+    return (await Promise.race([work, aborted])) as T;
+  } finally {
+    waiting.abort();
+  }
+}
+
 async function launch(options: CommandOptions): Promise<Child> {
+  options.signal?.throwIfAborted();
   const { name, command, args = [], env, cwd } = options;
   const lines: string[] = [];
   // A process group of its own: Ctrl-C in the terminal reaches only us, and we decide the order of the end.

@@ -34,11 +34,12 @@ export interface BrokerOptions {
   host: string;
   jvmFlags?: string[];
   ready: () => Promise<boolean>;
+  signal?: AbortSignal;
 }
 
 /** Starts the broker on a data folder that has been formatted. */
 export async function startBroker(options: BrokerOptions): Promise<Child> {
-  const { java, libs, dir, jvmFlags = [], ready } = options;
+  const { java, libs, dir, jvmFlags = [], ready, signal } = options;
   await writeProperties(options);
   return startChild({
     name: 'Kafka',
@@ -47,6 +48,7 @@ export async function startBroker(options: BrokerOptions): Promise<Child> {
     cwd: dir,
     ready,
     readyTimeoutMs: 60_000,
+    ...(signal && { signal }),
   });
 }
 

@@ -31,13 +31,14 @@ export async function prepareBroker(
   java: Java,
   kafka: KafkaLibs,
   progress: Progress,
+  signal?: AbortSignal,
 ): Promise<PreparedBroker> {
   // An archive is tied to the runtime and the jars it was made with; elsewhere the JVM ignores it.
   const key = createHash('sha256').update([java.home, java.version, kafka.libs].join('\n')).digest('hex');
   const entry = `kafka-${kafka.version}-prepared-${key.slice(0, 12)}`;
   const dir = await cachedOr(entry, async (into) => {
     progress(`Kafka ${kafka.version}: preparing quick starts, once`);
-    await train(java, kafka.libs, into);
+    await train(java, kafka.libs, into, signal);
   });
   const archive = join(dir, 'classes.jsa');
   return {
@@ -53,7 +54,7 @@ export async function prepareBroker(
 }
 
 /** Formats a data folder, keeps a copy, and has one broker that runs on it note the classes it loads. */
-async function train(java: Java, libs: string, into: string): Promise<void> {
+async function train(java: Java, libs: string, into: string, signal?: AbortSignal): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'kafka-prepare-'));
   try {
     const ports = await freeKafkaPorts();
@@ -72,6 +73,7 @@ async function train(java: Java, libs: string, into: string): Promise<void> {
         `--config=${join(dir, 'server.properties')}`,
       ],
       timeoutMs: 60_000,
+      ...(signal && { signal }),
     });
     await cp(join(dir, 'data'), join(into, 'data'), { recursive: true });
     const broker = await startBroker({
@@ -82,6 +84,7 @@ async function train(java: Java, libs: string, into: string): Promise<void> {
       host: 'localhost',
       jvmFlags: [`-XX:ArchiveClassesAtExit=${archive}`],
       ready: () => isListening(ports.saslSsl),
+      ...(signal && { signal }),
     });
     await broker.stop(60_000);
     // Without the archive everything works, only slower.

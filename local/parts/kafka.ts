@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Admin, Kafka, type KafkaConfig, logLevel } from 'kafkajs';
-import type { Child } from './child.js';
+import { type Child, unlessAborted } from './child.js';
 import { findJava } from './java.js';
 import { ensureCertificates, type KafkaPorts, startBroker } from './kafka-broker.js';
 import { findKafka } from './kafka-libs.js';
@@ -29,6 +29,8 @@ export interface KafkaOptions {
   /** The name clients know it by; default `localhost`. Any other makes it listen on every interface. */
   host?: string;
   progress?: Progress;
+  /** Ends a start that is not through, with nothing left behind. */
+  signal?: AbortSignal;
 }
 
 export interface RunningKafka {
@@ -55,11 +57,12 @@ export interface RunningKafka {
  * Called again with the same `dataDir` and `ports` after a stop, it is the same broker, restarted.
  */
 export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
-  const { username, password, dataDir, host = 'localhost', progress = () => {} } = options;
+  const { username, password, dataDir, host = 'localhost', progress = () => {}, signal } = options;
   const java = await findJava(progress);
   const kafka = await findKafka(progress, java);
-  const prepared = await prepareBroker(java, kafka, progress);
+  const prepared = await prepareBroker(java, kafka, progress, signal);
   const ports = await choosePorts(options.ports);
+  signal?.throwIfAborted();
 
   const dir = dataDir ?? (await mkdtemp(join(tmpdir(), 'kafka-')));
   let child: Child | undefined;
@@ -78,7 +81,10 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
     };
     const { libs } = kafka;
     const { jvmFlags } = prepared;
-    child = await startBroker({ java, libs, dir, ports, host, jvmFlags, ready: createCredential });
+    child = await startBroker({
+      ...{ java, libs, dir, ports, host, jvmFlags, ready: createCredential },
+      ...(signal && { signal }),
+    });
     const plaintextBrokers = [`127.0.0.1:${ports.plaintext}`];
     const running: RunningKafka = {
       brokers: [`${host}:${ports.saslSsl}`],
@@ -89,10 +95,11 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
         await untilAccepted(ports.saslSsl, tls.caPem, user, secret);
       },
     };
-    await Promise.all([
+    const usable = Promise.all([
       running.createTopics(options.topics),
       untilAccepted(ports.saslSsl, tls.caPem, username, password),
     ]);
+    await unlessAborted(usable, signal);
     return running;
   } catch (error) {
     await stop();

@@ -43,6 +43,8 @@ export interface TemporalOptions {
   /** The name clients know it by; default `127.0.0.1`. Any other makes it listen on every interface. */
   host?: string;
   progress?: Progress;
+  /** Ends a start that is not through. */
+  signal?: AbortSignal;
 }
 
 export interface RunningTemporal {
@@ -94,7 +96,14 @@ export async function findTemporal(
 
 /** Starts a dev server and returns once it answers and has its namespace. */
 export async function startTemporal(options: TemporalOptions = {}): Promise<RunningTemporal> {
-  const { dbFilename, namespace = 'default', searchAttributes = {}, host = '127.0.0.1', progress } = options;
+  const {
+    dbFilename,
+    namespace = 'default',
+    searchAttributes = {},
+    host = '127.0.0.1',
+    progress,
+    signal,
+  } = options;
   const temporal = await findTemporal(progress);
   if (options.port !== undefined) await assertPortFree(options.port, 'Temporal');
   if (options.uiPort !== undefined) await assertPortFree(options.uiPort, "Temporal's UI");
@@ -124,6 +133,7 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Runn
     // Asked before gRPC is: after a refused connection gRPC waits a second.
     ready: async () =>
       (await isListening(port)) && (await isListening(uiPort)) && (await keepClosedRuns(port, namespace)),
+    ...(signal && { signal }),
   });
   return {
     address: `${host}:${port}`,

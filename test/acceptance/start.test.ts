@@ -1,11 +1,12 @@
 /** `npm start` as its user has it: the command, its output, its end, and nothing left behind. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEMO_RUNS } from '../../local/demo/runs.js';
+import { findJava } from '../../local/parts/java.js';
 import { onPath } from '../../local/parts/sources.js';
 import { findTemporal } from '../../local/parts/temporal.js';
 import { until } from '../support/house.js';
@@ -143,6 +144,24 @@ describe('npm start', () => {
       start.process.kill('SIGINT');
       expect(await start.exitCode).toBe(130);
       expect(start.output()).toContain('Stopping');
+      await untilNothingIsLeft(start);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'stops at once when Ctrl-C comes while a part does not come up',
+    async () => {
+      const home = temporaryFolder();
+      const { path } = await findJava();
+      mkdirSync(join(home, 'bin'));
+      // Java that never gets Kafka up.
+      const script = `#!/bin/sh\ncase "$*" in *kafka.Kafka*) exec sleep 600;; *) exec '${path}' "$@";; esac\n`;
+      writeFileSync(join(home, 'bin', 'java'), script, { mode: 0o755 });
+      const start = launch(['--once'], { JAVA_HOME: home });
+      await until('Kafka is starting', () => start.temporaryFiles().length > 0, TIMEOUT_MS);
+      start.process.kill('SIGINT');
+      expect(await start.exitCode).toBe(130);
       await untilNothingIsLeft(start);
     },
     TIMEOUT_MS,

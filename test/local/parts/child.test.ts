@@ -71,6 +71,26 @@ describe('startChild', () => {
     witness.close();
   });
 
+  it('kills a child whose start is given up, and leaves alone one that is ready', async () => {
+    const witness = await startWitness();
+    const connected = witness.nextChild();
+    const givenUp = new AbortController();
+    const child = { name: 'Part', command: node, args: ['-e', STUBBORN(witness.port)] };
+    const start = startChild({ ...child, ready: /never/, signal: givenUp.signal });
+    const dead = once(await connected, 'close');
+    givenUp.abort(new Error('given up'));
+    await expect(start).rejects.toThrow('given up');
+    await dead;
+    await expect(startChild({ ...child, signal: givenUp.signal })).rejects.toThrow('given up');
+
+    const later = new AbortController();
+    const ready = await startChild({ ...child, ready: /^up$/, signal: later.signal });
+    later.abort();
+    expect(ready.isRunning()).toBe(true);
+    await ready.stop(0);
+    witness.close();
+  });
+
   it('is ready at a line of the log, which is kept', async () => {
     const seen: string[] = [];
     const child = await startChild({
