@@ -10,6 +10,7 @@ import { AmbiguousError, BadRequestError, NotSentError } from '../http/errors.js
 import type { Outbound } from '../http/outbound.js';
 import type { OutboundResponse } from '../http/read-response.js';
 import type { OutboundRequest } from '../http/redirect.js';
+import { fitOutcome } from '../port/fit-outcome.js';
 import { type Refusal, refusalOfAction, refusalOfMethod } from '../port/local-policy.js';
 import { JQ_THREADS } from '../port/mapping/mapping-book.js';
 import { type InvocationMethod, invocationMethodOf } from '../port/message.js';
@@ -55,11 +56,17 @@ const MIN_RATE_LIMIT_WAIT_MS = 1000;
 export function createInvoke(deps: InvokeDependencies) {
   const turns = createTurns(JQ_THREADS, deps.stopping);
   return async function invoke(input: InvokeInput): Promise<InvokeResult> {
-    if (!input.mayCall) return { kind: 'withheld' };
-    const outcome = whyTooLate(input) ?? (await call(input, deps, turns));
+    if (!isAskedFor(input)) return { kind: 'withheld' };
+    const outcome = fitOutcome(whyTooLate(input) ?? (await call(input, deps, turns)));
     deps.logger.info({ runId: input.runId, call: input.call, outcome: outcome.headline }, 'called');
     return { kind: 'outcome', outcome };
   };
+}
+
+/** Not in a workflow that was reset while this activity was under way: Temporal hands it out again as it was. */
+function isAskedFor({ mayCall, forExecution }: InvokeInput): boolean {
+  const { runId } = activityInfo().workflowExecution ?? {};
+  return mayCall && (forExecution === undefined || forExecution === runId);
 }
 
 /** A run that waited too long is not called any more: whoever asked for it has long moved on. */

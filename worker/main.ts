@@ -79,11 +79,13 @@ export async function runWorker(
         workerDeploymentOptions: { useWorkerVersioning: true, version, ...FOLLOWS_UPGRADES },
       }),
     });
-    stop.addEventListener('abort', () => worker.shutdown(), { once: true });
-    if (stop.aborted) return;
+    const ended = worker.run();
+    // A worker that was made has to be run and shut down, however early the stop came.
+    if (stop.aborted) worker.shutdown();
+    else stop.addEventListener('abort', () => worker.shutdown(), { once: true });
     logger.info({ address, namespace, taskQueue, ...version }, 'worker ready');
     running.up();
-    await worker.run();
+    await ended;
   } finally {
     if (mappings) await mappings.close();
     await Promise.all([webhooks.close(), gitlab.close(), portApi.close()]);

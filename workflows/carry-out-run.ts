@@ -113,7 +113,9 @@ function invokeOnce(input: RunInput, mayCall: boolean): Promise<InvokeResult> {
       nonRetryableErrorTypes: policy.retryAmbiguous ? [] : DIED_WITH_ITS_WORKER,
     },
   });
-  return activities.invoke.executeWithOptions({ summary: input.call }, [{ ...input, mayCall }]);
+  return activities.invoke.executeWithOptions({ summary: input.call }, [
+    { ...input, mayCall, forExecution: workflowInfo().runId },
+  ]);
 }
 
 /** @throws only what is no failure of the call. */

@@ -37,6 +37,8 @@ export interface RunInput {
 export interface InvokeInput extends RunInput {
   /** A workflow that was reset must not call again unasked: it may have called before. */
   mayCall: boolean;
+  /** The workflow's run (Temporal's, of which a reset makes another) that asks; left out in older histories. */
+  forExecution?: string;
 }
 
 export type InvokeResult = { kind: 'outcome'; outcome: Outcome } | { kind: 'withheld' };

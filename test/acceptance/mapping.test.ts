@@ -44,6 +44,15 @@ function mappings(serviceUrl: string): object[] {
       },
       fieldsToDecryptPaths: ['payload.properties.password'],
     },
+    {
+      enabled: action('long_answer'),
+      url: `"${serviceUrl}/long"`,
+      report: {
+        summary: '.response.text',
+        link: '["https://x/1", .response.text]',
+        externalRunId: '.response.text',
+      },
+    },
     { enabled: '.payload.action.identifier == "sync"', url: '.payload.action.invocationMethod.url' },
   ];
 }
@@ -52,7 +61,15 @@ let house: House;
 let ingester: Child;
 beforeAll(async () => {
   house = await startHouse();
-  for (const identifier of ['mapped', 'bomb', 'no_url', 'framing', 'unmatched', 'secret_input']) {
+  for (const identifier of [
+    'mapped',
+    'bomb',
+    'no_url',
+    'framing',
+    'unmatched',
+    'secret_input',
+    'long_answer',
+  ]) {
     house.port.actions.set(identifier, {
       identifier,
       trigger: {
@@ -121,6 +138,19 @@ test('an encrypted input reaches the target in the clear, and neither Temporal n
   const readable = history.replace(/"data":"([^"]*)"/g, (_, data) => Buffer.from(data, 'base64').toString());
   expect(readable).not.toContain('planted-plaintext');
   expect(JSON.stringify(house.port.run(runId))).not.toContain('planted-plaintext');
+});
+
+test('a report longer than Temporal takes is cut, and the target is not called again', async () => {
+  const response = { status: 200, body: 'x'.repeat(900_000) };
+  house.service.inject({ kind: 'respond', path: /^\/long$/, response });
+  const { runId, workflow } = await house.carryOut('long_answer');
+  expect(workflow.status.name).toBe('COMPLETED');
+  expect(house.service.calls(runId)).toHaveLength(1);
+  const { summary, link, externalRunId, logs } = house.port.run(runId);
+  expect(summary).toMatch(/^x{8192}… \(cut\)$/);
+  expect(link).toEqual(['https://x/1']);
+  expect(externalRunId ?? null).toBeNull();
+  expect(JSON.stringify(logs)).toContain('were left out');
 });
 
 test('what no mapping takes is left to other agents', async () => {

@@ -3,7 +3,6 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure, WorkflowFailedError } from '@temporalio/client';
 import type { Outcome } from '../../port/outcome.js';
 import {
-  CALL_AGAIN_SIGNAL,
   FAILURES,
   type InvokeInput,
   type InvokeResult,
@@ -280,55 +279,6 @@ describe('cancelled from the UI', () => {
     );
     expect(reports.map((r) => r.outcome.status)).toEqual(['SUCCESS']);
     expect(result).toMatchObject({ status: 'SUCCESS' });
-  });
-});
-
-describe('reset', () => {
-  const answered = (input: InvokeInput): InvokeResult =>
-    input.mayCall ? { kind: 'outcome', outcome: SUCCESS } : { kind: 'withheld' };
-
-  /** Runs a workflow to its end, resets it to its beginning, and follows the new run. */
-  async function resetAndFollow(during: (workflowId: string) => Promise<unknown>) {
-    const input = runInput();
-    const { client } = temporal.environment;
-    const made: boolean[] = [];
-    const reports: ReportInput[] = [];
-    const worker = await createTestWorker(temporal, input.runId, {
-      invoke: async (given) => {
-        made.push(given.mayCall);
-        return answered(given);
-      },
-      reportRun: async (report) => void reports.push(report),
-    });
-    await worker.runUntil(async () => {
-      const first = await client.workflow.start('callWebhook', {
-        workflowId: input.runId,
-        taskQueue: input.runId,
-        args: [input],
-      });
-      await first.result();
-      await client.workflowService.resetWorkflowExecution({
-        namespace: 'default',
-        workflowExecution: { workflowId: input.runId, runId: first.firstExecutionRunId },
-        reason: 'test',
-        requestId: input.runId,
-        workflowTaskFinishEventId: 4,
-      } as never);
-      await during(input.runId);
-      await client.workflow
-        .getHandle(input.runId)
-        .result()
-        .catch(() => {});
-    });
-    return { made, reports };
-  }
-
-  test('the call is not made again unasked, and is made on the signal', async () => {
-    const { made, reports } = await resetAndFollow((id) =>
-      temporal.environment.client.workflow.getHandle(id).signal(CALL_AGAIN_SIGNAL),
-    );
-    expect(made).toEqual([true, false, true]);
-    expect(reports).toHaveLength(2);
   });
 });
 
