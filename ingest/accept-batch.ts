@@ -17,7 +17,6 @@ export interface AcceptOptions {
   decision: Omit<DecisionContext, 'signatures'>;
   /** Left out without a mapping file. */
   matchMapping?: MatchMapping;
-  /** Left out when Temporal does not say how long it remembers. */
   hasEnded?: HasEnded;
   concurrentStarts: number;
   logger: Logger;
@@ -37,6 +36,8 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
   return async (batch, context) => {
     const loop = health.loop('ingest');
     const refusal = await acceptBatch(batch, context, loop).finally(() => loop.end());
+    // Whoever has the records next finds out.
+    if (context.signal.aborted) return {};
     if (refusal !== undefined) return { retryAfterMs: partitions.hold(batch, refusal) };
     partitions.moved(batch);
     return {};
@@ -56,7 +57,7 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
         slots.release();
         break;
       }
-      const decision = await decideAndRemember(record);
+      const decision = await decideAndRemember(record, context.signal);
       if (decision.kind === 'hold' || decision.kind === 'undecidable') {
         slots.release();
         const { kind, reason } = decision;
@@ -87,13 +88,14 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
   /** A record that can't be decided on is a mistake of ours: it is held, not lost and not skipped. */
   async function decideAndRemember(
     record: SourceRecord,
+    signal: AbortSignal,
   ): Promise<Decision | { kind: 'undecidable'; reason: string }> {
     try {
       const match = await options.matchMapping?.(record);
       // Decided and remembered in one go: another partition's record must not be judged in between.
       const decision = decide(record, { ...options.decision, signatures }, match);
       remember(decision, record);
-      if (!(await options.hasEnded?.(decision, record))) return decision;
+      if (!(await options.hasEnded?.(decision, record, signal))) return decision;
       return { kind: 'ignore', reason: 'ended in Port before' };
     } catch (error) {
       return {

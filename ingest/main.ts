@@ -8,7 +8,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { mappingLog } from '../telemetry/mapping-note.js';
 import { USER_AGENT } from '../telemetry/version.js';
 import { connectToTemporal } from '../temporal/connection.js';
-import { retentionOf } from '../temporal/retention.js';
+import { createRetention } from '../temporal/retention.js';
 import { createWorkflowStarter } from '../temporal/start-workflow.js';
 import { createBatchHandler } from './accept-batch.js';
 import { createSource } from './choose-source.js';
@@ -34,7 +34,6 @@ export async function runIngest(
   const mappings = config.mappingFile && (await openMappings(config.mappingFile, config.environment, told));
   const target = await connectToTemporal(config, network, logger, stop, temporal);
   try {
-    const retentionMs = await retentionOf(target);
     const starter = await createWorkflowStarter(target, config.temporal, logger);
     const handle = createBatchHandler({
       starter,
@@ -52,8 +51,9 @@ export async function runIngest(
         },
       },
       ...(mappings && { matchMapping: createMatcher(mappings, calls.gitlabUrl) }),
-      ...(retentionMs !== undefined && {
-        hasEnded: createOldRunCheck({ retentionMs, isOpen: (runId) => portApi.client.isOpen(runId) }),
+      hasEnded: createOldRunCheck({
+        retentionMs: createRetention(target),
+        isOpen: (runId) => portApi.client.isOpen(runId),
       }),
       concurrentStarts: config.concurrentStarts,
       logger,

@@ -10,11 +10,7 @@ import type { Config } from '../config/config.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { TemporalTarget } from './connection.js';
 import { dataConverterOf } from './data-converter.js';
-import {
-  registerSearchAttributes,
-  type SearchAttributeValues,
-  searchAttributePairs,
-} from './search-attributes.js';
+import { openSearchAttributes, type SearchAttributeValues } from './search-attributes.js';
 
 const START_TIMEOUT_MS = 10_000;
 const GRPC_INVALID_ARGUMENT = 3;
@@ -40,7 +36,7 @@ export interface WorkflowStarter {
   start(start: WorkflowStart): Promise<'started' | 'known'>;
 }
 
-/** Makes a starter; search attributes that can't be registered are left out, with a warning. */
+/** Makes a starter; search attributes that Temporal does not know are left out, with a warning. */
 export async function createWorkflowStarter(
   target: TemporalTarget,
   temporal: Pick<Config['temporal'], 'taskQueue' | 'codecKeys'>,
@@ -49,18 +45,10 @@ export async function createWorkflowStarter(
   const { connection, namespace } = target;
   const { taskQueue } = temporal;
   const client = new Client({ connection, namespace, dataConverter: dataConverterOf(temporal) });
-  let withAttributes = true;
-  await registerSearchAttributes(connection, namespace).catch((error) => leaveAttributesOut(error));
-
-  function leaveAttributesOut(error: unknown): void {
-    withAttributes = false;
-    logger.warn(
-      { reason: error instanceof Error ? error.message : String(error) },
-      'search attributes could not be registered; runs start without them. Register PortAction, PortBlueprint, PortEntity, PortUser, PortOrigin and PortTarget as Keyword',
-    );
-  }
+  const attributes = await openSearchAttributes(target, logger);
 
   async function start(workflow: WorkflowStart): Promise<'started' | 'known'> {
+    const typedSearchAttributes = attributes.pairs(workflow.searchAttributes);
     try {
       await connection.withDeadline(Date.now() + START_TIMEOUT_MS, () =>
         client.workflow.start(workflow.type, {
@@ -71,14 +59,14 @@ export async function createWorkflowStarter(
           workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
           staticSummary: workflow.summary,
           staticDetails: workflow.details,
-          ...(withAttributes && { typedSearchAttributes: searchAttributePairs(workflow.searchAttributes) }),
+          typedSearchAttributes,
         }),
       );
       return 'started';
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return 'known';
-      if (withAttributes && isAttributeRefusal(error)) {
-        leaveAttributesOut(error);
+      if (typedSearchAttributes.length > 0 && isAttributeRefusal(error)) {
+        await attributes.refused();
         return start(workflow);
       }
       throw explained(error);

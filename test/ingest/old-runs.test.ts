@@ -1,6 +1,7 @@
 import { decide } from '../../ingest/decide.js';
 import { createOldRunCheck } from '../../ingest/old-runs.js';
 import type { SourceRecord } from '../../ingest/record-source.js';
+import { SHORTEST_RETENTION_MS } from '../../temporal/retention.js';
 import { signed, webhookMessage } from '../port/messages.js';
 import { recordOf, SETTINGS } from './records.js';
 
@@ -9,10 +10,10 @@ const WRITTEN = recordOf(null).timestampMs;
 const SIGNED_MS = 1_713_277_889_000;
 
 /** What is asked of Port about a record of this age, and what comes of it. */
-async function check(record: SourceRecord, ageMs: number, isOpen: boolean) {
+async function check(record: SourceRecord, ageMs: number, isOpen: boolean, retentionMs = 7 * DAY_MS) {
   const asked: string[] = [];
   const hasEnded = createOldRunCheck({
-    retentionMs: 7 * DAY_MS,
+    retentionMs: async () => retentionMs,
     isOpen: async (runId) => {
       asked.push(runId);
       return isOpen;
@@ -20,7 +21,8 @@ async function check(record: SourceRecord, ageMs: number, isOpen: boolean) {
     now: () => WRITTEN + ageMs,
   });
   const decision = decide(record, { ...SETTINGS, signatures: { anyGood: true, bad: new Set() } });
-  return { asked, ended: await hasEnded(decision, record) };
+  const { signal } = new AbortController();
+  return { asked, ended: await hasEnded(decision, record, signal) };
 }
 
 const run = recordOf(signed(webhookMessage()));
@@ -38,6 +40,25 @@ test('of a copy of an old message Port is asked, however new its record is', asy
     asked: ['r_jE5FhDURh4Uen2Qr'],
     ended: true,
   });
+});
+
+test('where Temporal does not say how long it remembers, Port is asked after the shortest time', async () => {
+  const asked = { asked: ['r_jE5FhDURh4Uen2Qr'], ended: true };
+  expect(await check(run, DAY_MS, false, SHORTEST_RETENTION_MS)).toEqual(asked);
+  expect(await check(run, 0.8 * DAY_MS, false, SHORTEST_RETENTION_MS)).toEqual({ asked: [], ended: false });
+});
+
+test('an ingester that stops does not wait for Port', async () => {
+  const stopping = new AbortController();
+  const hasEnded = createOldRunCheck({
+    retentionMs: async () => DAY_MS,
+    isOpen: () => new Promise(() => {}),
+    now: () => WRITTEN + 3 * DAY_MS,
+  });
+  const decision = decide(run, { ...SETTINGS, signatures: { anyGood: true, bad: new Set() } });
+  const asking = hasEnded(decision, run, stopping.signal);
+  stopping.abort();
+  await expect(asking).rejects.toThrow('the ingester stops');
 });
 
 test('of a run that Temporal remembers for sure, Port is not asked', async () => {

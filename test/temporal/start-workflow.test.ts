@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { readCodecKeys } from '../../config/codec-keys.js';
+import { createRetention, SHORTEST_RETENTION_MS } from '../../temporal/retention.js';
 import { SEARCH_ATTRIBUTES } from '../../temporal/search-attributes.js';
 import { createWorkflowStarter, type WorkflowStart } from '../../temporal/start-workflow.js';
 import { until } from '../support/house.js';
@@ -100,7 +101,7 @@ test('without the right to register search attributes, runs start without them, 
   );
   const workflow = start({ searchAttributes: { PortAction: 'deploy' } });
   expect(await starter.start(workflow)).toBe('started');
-  expect(warnings.join()).toContain('Register PortAction, PortBlueprint');
+  expect(warnings.join()).toContain('register PortAction, PortBlueprint');
 });
 
 test('search attributes that vanished are left out from then on, and no run is lost', async () => {
@@ -116,6 +117,56 @@ test('search attributes that vanished are left out from then on, and no run is l
   expect(await starter.start(first)).toBe('started');
   expect(await starter.start(start({ searchAttributes: { PortAction: 'deploy' } }))).toBe('started');
   expect(warnings).toHaveLength(1);
+});
+
+test('an ingester that could not register them when it started does so with its first run', async () => {
+  const { nativeConnection, client } = temporal.environment;
+  await nativeConnection.operatorService.removeSearchAttributes({
+    namespace: 'default',
+    searchAttributes: ['PortUser'],
+  });
+  let asked = 0;
+  const awayAtFirst = new Proxy(nativeConnection, {
+    get(connection, name) {
+      if (name === 'operatorService' && ++asked === 1)
+        return { listSearchAttributes: () => Promise.reject(new Error('UNAVAILABLE')) };
+      return Reflect.get(connection, name, connection);
+    },
+  });
+  const starter = await createWorkflowStarter(
+    { ...target(), connection: awayAtFirst },
+    { taskQueue: 'q' },
+    silent,
+  );
+  const workflow = start({ searchAttributes: { PortUser: 'somebody@example.com' } });
+  expect(await starter.start(workflow)).toBe('started');
+  const { typedSearchAttributes } = await client.workflow.getHandle(workflow.id).describe();
+  expect(typedSearchAttributes.getAll().map(({ value }) => value)).toContain('somebody@example.com');
+});
+
+test('how long Temporal remembers is asked until it is told, and again later', async () => {
+  let now = 0;
+  let namespace = 'unknown';
+  const { connection } = target();
+  const retention = createRetention(
+    {
+      connection,
+      get namespace() {
+        return namespace;
+      },
+    },
+    () => now,
+  );
+  expect(await retention()).toBe(SHORTEST_RETENTION_MS);
+  namespace = 'default';
+  now += 61_000;
+  const WEEK_MS = 7 * 24 * 3_600_000;
+  expect(await retention()).toBe(WEEK_MS);
+  namespace = 'unknown';
+  now += 61_000;
+  expect(await retention()).toBe(WEEK_MS);
+  now += 3_600_000;
+  expect(await retention()).toBe(SHORTEST_RETENTION_MS);
 });
 
 test('what Temporal does not accept is thrown, for the caller to wait and repeat', async () => {
