@@ -100,7 +100,7 @@ async function call(input: InvokeInput, deps: InvokeDependencies, turns: Turns):
   const begunMs = Date.now();
   const prepared = await prepareInTurn(input, invocation, deps, turns);
   if ('problem' in prepared) return failed(input.call, prepared.problem);
-  const notTheMethod = refusalOfMethod(prepared.request.method, policy);
+  const notTheMethod = refusalOfMethod(prepared.request, policy);
   // A mapping can make a method of anything.
   if (notTheMethod) return untold(notAllowed(input.call, notTheMethod), prepared.secrets);
   if (Date.now() - begunMs > input.policy.workerLostAfterMs * PREPARING_SHARE) return tooBusy(input);

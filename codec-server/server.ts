@@ -12,6 +12,8 @@ import { type Answer, answerRequest, type Desk } from './answer-request.js';
 const LIMITS = {
   requestTimeout: 30_000,
   headersTimeout: 10_000,
+  // How often Node looks for those that took longer; its own 30 s would be added to them.
+  connectionsCheckingInterval: 2000,
   keepAliveTimeout: 5000,
   maxHeaderSize: 64 * 1024,
 };

@@ -55,9 +55,15 @@ function readEntry(entry: string, number: number): CodecKey | { problem: string 
   const text = entry.slice(colon + 1).trim();
   const bytes = /^[A-Za-z0-9+/_-]+={0,2}$/.test(text) ? Buffer.from(text, 'base64') : Buffer.alloc(0);
   if (bytes.length !== KEY_BYTES) {
-    return { problem: `has under "${id}" no 32 bytes in base64; make a key with: openssl rand -base64 32` };
+    const place = mayBeKey(id) ? `in key ${number}` : `under "${id}"`;
+    return { problem: `has ${place} no 32 bytes in base64; make a key with: openssl rand -base64 32` };
   }
   return { id, secret: createSecretKey(bytes) };
+}
+
+/** Somebody may have put the key where the id belongs. */
+function mayBeKey(id: string): boolean {
+  return id.length >= KEY_BYTES;
 }
 
 function repeated(ids: string[]): string | undefined {

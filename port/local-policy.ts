@@ -2,10 +2,12 @@
  * Whether the operator lets the agent carry out a run: ALLOWED_ACTIONS and ALLOWED_METHODS. What may be called is
  * the third rule, in `http/policy/`.
  *
- * A message that names an action twice has to name allowed ones: its author can write over one of the two.
+ * A message that names an action twice has to name allowed ones: its author can write over one of the two. A pattern
+ * for the names of actions, such as `*_restart`, allows no change and no node run, whose names others choose.
  */
 import type { LocalPolicy } from '../config/local-policy.js';
 import { matchesGlob } from '../http/policy/glob.js';
+import type { OutboundRequest } from '../http/redirect.js';
 import { excerpt, oneLine } from './excerpt.js';
 import { type JsonObject, type MessageKind, runIdOf, textAt } from './message.js';
 
@@ -16,6 +18,10 @@ export interface Refusal {
 }
 
 const MAX_SHOWN_LENGTH = 100;
+/** How an entry for such a message begins; `*` alone is for all of them. */
+const BEGINNINGS: Record<MessageKind, string> = { run: '', node: 'wfnr_', change: 'change/' };
+/** Headers that frameworks (GitLab's Rails among them) take for the request's method. */
+const METHOD_HEADERS = /^x-(http-)?method(-override)?$/i;
 
 /** Why the run's action may not be carried out; undefined when it may. Capitals count. */
 export function refusalOfAction(
@@ -24,17 +30,24 @@ export function refusalOfAction(
   { actions }: LocalPolicy,
 ): Refusal | undefined {
   if (!actions) return undefined;
-  const refused = namesOf(message, kind).find(({ name }) => !actions.some((a) => matchesGlob(a, name)));
+  const entries = actions.filter((entry) => entry === '*' || entry.startsWith(BEGINNINGS[kind]));
+  const refused = namesOf(message, kind).find(({ name }) => !entries.some((a) => matchesGlob(a, name)));
   if (!refused) return undefined;
   const { what, entry } = refused;
   const reason = `ALLOWED_ACTIONS does not allow ${what}; add ${entry} if the agent may carry it out`;
   return { rule: 'ALLOWED_ACTIONS', reason };
 }
 
-/** Why a request of this method may not be sent; undefined when it may. */
-export function refusalOfMethod(method: string, { methods }: LocalPolicy): Refusal | undefined {
-  if (!methods || methods.includes(method.toUpperCase())) return undefined;
-  const reason = `ALLOWED_METHODS does not allow ${shown(method)}; add it if the agent may use it`;
+/** Why a request of this method may not be sent, or one with a header that asks for another; undefined when it may. */
+export function refusalOfMethod(
+  { method, headers }: Pick<OutboundRequest, 'method' | 'headers'>,
+  { methods }: LocalPolicy,
+): Refusal | undefined {
+  if (!methods) return undefined;
+  const asked = Object.entries(headers).flatMap(([name, value]) => (METHOD_HEADERS.test(name) ? value : []));
+  const refused = [method, ...asked].find((each) => !methods.includes(each.trim().toUpperCase()));
+  if (refused === undefined) return undefined;
+  const reason = `ALLOWED_METHODS does not allow ${shown(refused)}; add it if the agent may use it`;
   return { rule: 'ALLOWED_METHODS', reason };
 }
 

@@ -9,7 +9,14 @@ export interface HealthServer {
 }
 
 /** Whoever asks is a probe on the same network; a slow asker must not hold anything up. */
-const LIMITS = { requestTimeout: 5000, headersTimeout: 5000, keepAliveTimeout: 5000, maxHeaderSize: 8192 };
+const LIMITS = {
+  requestTimeout: 5000,
+  headersTimeout: 5000,
+  // How often Node looks for those that took longer; its own 30 s would be added to them.
+  connectionsCheckingInterval: 2000,
+  keepAliveTimeout: 5000,
+  maxHeaderSize: 8192,
+};
 
 /**
  * Listens on every address, IPv4 and IPv6; port 0 takes a free one.

@@ -1,4 +1,4 @@
-/** What a run can be found by in the Temporal UI. Never inputs: search attributes are not encrypted. */
+/** What a run can be found by in the Temporal UI. Search attributes are not encrypted. */
 import { defineSearchAttributeKey, type SearchAttributePair, SearchAttributeType } from '@temporalio/common';
 import type { Logger } from '../telemetry/logger.js';
 import type { TemporalTarget } from './connection.js';

@@ -53,7 +53,7 @@ test(
     process.stdout.write(
       `\nplain ${median(plain).toFixed(1)} runs/s   encrypted ${median(encrypted).toFixed(1)} runs/s   cost ${cost.toFixed(1)} %, ${verdict} ${ACCEPTABLE_COST} %   (${each})\n`,
     );
-    expect([...plain, ...encrypted].every((figure) => figure > 0)).toBe(true);
+    expect(cost).toBeLessThan(ACCEPTABLE_COST);
   },
   TIMEOUT_MS,
 );

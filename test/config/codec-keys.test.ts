@@ -8,6 +8,8 @@ import { REQUIRED } from './required.js';
 
 const A = Buffer.alloc(32, 0xa1).toString('base64');
 const B = Buffer.alloc(32, 0xfb).toString('base64');
+/** A key that could be an id, too. */
+const SWAPPED = Buffer.alloc(32, 0x5c).toString('base64url');
 
 let folder: string;
 beforeAll(() => {
@@ -85,7 +87,7 @@ test('no key is shown, whether it is taken or refused', () => {
   const shown = [
     inspect(settled, { depth: 10, showHidden: true }),
     JSON.stringify(settled),
-    ...[A, `k1:${A}x`, `k 1:${A}`].map((value) => {
+    ...[A, `k1:${A}x`, `k 1:${A}`, `${SWAPPED}:2026-11`].map((value) => {
       try {
         return inspect(loadConfig({ ...REQUIRED, CODEC_KEYS: value }));
       } catch (error) {
@@ -94,6 +96,8 @@ test('no key is shown, whether it is taken or refused', () => {
     }),
   ].join('\n');
   expect(shown).toContain('CODEC_KEYS has no id before key 1');
+  expect(shown).toContain('CODEC_KEYS has in key 1 no 32 bytes');
+  expect(shown).not.toContain(SWAPPED.slice(0, 12));
   expect(shown).not.toContain(A.slice(0, 12));
   expect(shown).not.toContain('a1a1a1');
 });

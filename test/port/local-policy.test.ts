@@ -30,6 +30,9 @@ const CASES: [what: string, string[] | undefined, JsonObject, MessageKind, allow
   ['a change of another blueprint', ['change/service'], change('database'), 'change', false],
   ['a change of no blueprint', ['change/service'], change(null), 'change', false],
   ['every change', ['change/*'], change(null), 'change', true],
+  ['a change, by a pattern for actions', ['*_restart'], change('x_restart'), 'change', false],
+  ['a change, where all are listed', ['*'], change('service'), 'change', true],
+  ['a node run, by a pattern for actions', ['*1'], NODE, 'node', false],
 ];
 
 test.each(CASES)('%s, with %j', (_, actions, message, kind, allowed) => {
@@ -62,11 +65,22 @@ test.each<[string, string[] | undefined, boolean]>([
   ['DELETE', ['GET', 'POST'], false],
   ['POS', ['POST'], false],
 ])('%s, with %j: %s', (method, methods, allowed) => {
-  expect(refusalOfMethod(method, methods ? { methods } : {}) === undefined).toBe(allowed);
+  expect(refusalOfMethod({ method, headers: {} }, methods ? { methods } : {}) === undefined).toBe(allowed);
 });
 
+test.each(['X-HTTP-Method-Override', 'x-http-method', 'X-Method-Override'])(
+  'a target may take %s for the method, so it is judged as well',
+  (name) => {
+    const refusal = (value: string, methods?: string[]) =>
+      refusalOfMethod({ method: 'POST', headers: { [name]: value } }, methods ? { methods } : {});
+    expect(refusal(' delete', ['POST'])?.reason).toMatch(/does not allow +delete;/);
+    expect(refusal('PATCH', ['POST', 'PATCH'])).toBeUndefined();
+    expect(refusal('DELETE')).toBeUndefined();
+  },
+);
+
 test('a method that is refused is named, with what to do', () => {
-  expect(refusalOfMethod('DELETE', { methods: ['POST'] })).toEqual({
+  expect(refusalOfMethod({ method: 'DELETE', headers: {} }, { methods: ['POST'] })).toEqual({
     rule: 'ALLOWED_METHODS',
     reason: 'ALLOWED_METHODS does not allow DELETE; add it if the agent may use it',
   });
