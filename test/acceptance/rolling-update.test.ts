@@ -1,4 +1,6 @@
 /** Processes that are replaced while runs come in, by signals and by versions. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Role } from '../../local/agent.js';
 import { type Child, runCommand } from '../../local/parts/child.js';
@@ -98,6 +100,27 @@ test('a second signal ends a worker at once, in the middle of a call', async () 
   expect(await worker.exited).toEqual({ code: 1, signal: null });
   takeBack();
   await ingester.stop(GRACE_MS);
+});
+
+test.each<Role>(['worker', 'ingest'])('a %s that is told to stop while it starts ends well', async (role) => {
+  const temporalPort = Number(house.temporal.address.split(':')[1]);
+  const wire = createServer((client) => {
+    const server = connect(temporalPort, '127.0.0.1');
+    client.on('error', () => server.destroy());
+    server.on('error', () => client.destroy());
+    client.pipe(server).pipe(client);
+  }).listen(0, '127.0.0.1');
+  await once(wire, 'listening');
+  const { port } = wire.address() as AddressInfo;
+  const connected = once(wire, 'connection');
+  const environment = { TEMPORAL_ADDRESS: `127.0.0.1:${port}` };
+  const child = await house.agent(role, environment, { waitUntilReady: false });
+  await connected;
+  child.signal('SIGTERM');
+  expect(await child.exited).toEqual({ code: 0, signal: null });
+  expect(child.lines(100).join('\n')).toContain('"msg":"stopped"');
+  expect(child.lines(100).filter((line) => line.includes('"level":"fatal"'))).toEqual([]);
+  wire.close();
 });
 
 describe('Worker Versioning', () => {
