@@ -21,6 +21,8 @@ export interface AcceptOptions {
   concurrentStarts: number;
   logger: Logger;
   health: Health;
+  /** For the length of holds, from 0 to 1; default `Math.random`. */
+  random?: () => number;
 }
 
 const UNDECIDABLE = "a record that can't be decided on is held, with all behind it; the log names it";
@@ -31,7 +33,7 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
   const { starter, logger, health } = options;
   const slots = new Semaphore(options.concurrentStarts);
   const signatures = { anyGood: false, bad: new Set<string>() };
-  const partitions = new HeldPartitions(logger, health);
+  const partitions = new HeldPartitions(logger, health, options.random);
 
   return async (batch, context) => {
     const loop = health.loop('ingest');
@@ -39,7 +41,8 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
     // Whoever has the records next finds out.
     if (context.signal.aborted) return {};
     if (refusal !== undefined) return { retryAfterMs: partitions.hold(batch, refusal) };
-    partitions.moved(batch);
+    // What was broken off says nothing of whether the partition moves.
+    if (!context.signal.aborted) partitions.moved(batch);
     return {};
   };
 

@@ -5,7 +5,6 @@ import type { Logger } from '../telemetry/logger.js';
 import type { Position } from './kafka-positions.js';
 import type { SourceRecord } from './record-source.js';
 
-const LOOK_EVERY_MS = 30_000;
 /** Records wait for a moment in the best of times. */
 const WORTH_TELLING_MS = 60_000;
 
@@ -35,6 +34,11 @@ export class Backlog {
     else this.waiting.delete(name);
   }
 
+  /** Nothing waits here: what is not accepted yet is handed out again, here or to another member. */
+  clear(): void {
+    this.waiting.clear();
+  }
+
   /** How long the oldest record that was fetched has been waiting, in ms; 0 when none is. */
   oldestMs(): number {
     const times = [...this.waiting.values()].flatMap(([oldest]) => oldest?.timestampMs ?? []);
@@ -42,10 +46,9 @@ export class Backlog {
   }
 
   /** Looks at the whole group's positions now and then until `signal` aborts, and tells what waits for long. Never rejects. */
-  async follow(ask: () => Promise<Position[]>, signal: AbortSignal): Promise<void> {
-    this.waiting.clear();
+  async follow(ask: () => Promise<Position[]>, everyMs: number, signal: AbortSignal): Promise<void> {
     for (;;) {
-      await delay(LOOK_EVERY_MS, undefined, { signal, ref: false }).catch(() => {});
+      await delay(everyMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
       const positions = await ask().catch(() => undefined);
       if (positions && !signal.aborted) this.tell(positions);

@@ -4,19 +4,19 @@ import type { Config } from '../config/config.js';
 import type { Network } from '../http/network.js';
 import { secureContextOf } from '../http/trust/secure-context.js';
 import { PortClaims } from '../port/claims.js';
-import { type PortClient, PortError } from '../port/client.js';
+import type { PortClient } from '../port/client.js';
 import type { Health } from '../telemetry/health.js';
 import type { Logger } from '../telemetry/logger.js';
-import { type KafkaAccess, KafkaSource } from './kafka-source.js';
+import { CredentialBook, isRefusal } from './kafka-credentials.js';
+import { KafkaSource } from './kafka-source.js';
 import { PollingSource } from './polling-source.js';
 import type { RecordSource } from './record-source.js';
 
-const LONGEST_WAIT_MS = 30_000;
 const ANNOUNCE_AGAIN_MS = 60_000;
 const PORT_IS_AWAY =
   'Port has not given the Kafka credentials yet: check that PORT_API_BASE_URL can be reached from here, and the log';
 
-/** @throws what Port refuses for good: credentials, or an organization without Kafka. */
+/** @throws what Port refuses for good: credentials, or an organization without Kafka; an AbortError at `stop`. */
 export async function createSource(
   config: Config,
   client: PortClient,
@@ -29,13 +29,14 @@ export async function createSource(
     void announce(config.source, client, logger, stop);
     return new PollingSource({ port: new PortClaims(client), settings: config.polling, logger, health });
   }
-  const access = async () => ({
-    ...(await kafkaAccess(config, client)),
+  const credentials = new CredentialBook(config.kafka.brokers, client, logger);
+  const access = async (wereRefused: boolean) => ({
+    ...(await credentials.current(wereRefused)),
     // Looked at anew for each consumer that is built: the files may have changed.
     tls: secureContextOf(network.trust.current()),
   });
   const port = health.part('port', PORT_IS_AWAY);
-  await firstAccess(access, logger, stop);
+  await credentials.untilGiven(stop);
   port.up();
   void announce(config.source, client, logger, stop);
   return new KafkaSource({ settings: config.kafka, access, logger, health });
@@ -60,45 +61,4 @@ async function announce(
       await delay(ANNOUNCE_AGAIN_MS, undefined, { signal: stop }).catch(() => {});
     }
   }
-}
-
-/** Brokers and credentials as Port's API names them, or as configured for a local Port. */
-async function kafkaAccess(config: Config, client: PortClient): Promise<Omit<KafkaAccess, 'tls'>> {
-  if (config.kafka.brokers) return { brokers: config.kafka.brokers };
-  const credentials = await client.kafkaCredentials();
-  if (!credentials) {
-    throw new NoKafkaError(
-      "Port gives this organization no Kafka credentials. Set STREAMER_NAME=POLLING to claim runs from Port's API instead, or ask Port's support to enable Kafka",
-    );
-  }
-  const { brokers, username, password } = credentials;
-  return { brokers, sasl: { username, password } };
-}
-
-class NoKafkaError extends Error {}
-
-/** Waits for Port as long as it is unreachable. @throws what waiting can't mend. */
-async function firstAccess(
-  ask: () => Promise<KafkaAccess>,
-  logger: Logger,
-  stop: AbortSignal,
-): Promise<void> {
-  for (let waitMs = 1000; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
-    try {
-      await ask();
-      return;
-    } catch (error) {
-      if (error instanceof NoKafkaError || isRefusal(error)) throw error;
-      logger.error(
-        { retryInMs: waitMs },
-        `Port can't be asked for the Kafka credentials: ${error instanceof Error ? error.message : error}`,
-      );
-      await delay(waitMs, undefined, { signal: stop });
-    }
-  }
-}
-
-/** What asking again does not mend. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof PortError && error.status < 500 && error.status !== 429;
 }

@@ -13,34 +13,43 @@ export interface Refusal {
   told: string;
 }
 
+interface Partition {
+  part: HealthPart;
+  holdsInARow: number;
+}
+
 export class HeldPartitions {
-  private readonly parts = new Map<string, HealthPart>();
-  private inARow = 0;
+  private readonly partitions = new Map<string, Partition>();
 
   constructor(
     private readonly logger: Logger,
     private readonly health: Health,
+    private readonly random: () => number = Math.random,
   ) {}
 
-  /** Returns for how long, in ms: up to a minute, longer from one hold to the next. */
+  /** Returns for how long, in ms: up to a minute, longer from one hold of the partition to the next. */
   hold(batch: RecordBatch, { reason, told }: Refusal): number {
     const { topic, partition } = batch;
-    const retryInMs = Math.min(FIRST_HOLD_MS * 2 ** this.inARow++, LONGEST_HOLD_MS);
+    const held = this.find(batch);
+    const longestMs = Math.min(FIRST_HOLD_MS * 2 ** held.holdsInARow++, LONGEST_HOLD_MS);
+    // Partitions that were refused together should not all come back together.
+    const retryInMs = Math.round(longestMs * (0.5 + this.random() / 2));
     this.logger.error({ topic, partition, retryInMs }, `holding the partition: ${reason}`);
     // When the partition moves to another ingester meanwhile, nothing more is heard of it here.
-    this.partOf(batch).down(told, retryInMs + LONGEST_HOLD_MS);
+    held.part.down(told, retryInMs + LONGEST_HOLD_MS);
     return retryInMs;
   }
 
   moved(batch: RecordBatch): void {
-    this.inARow = 0;
-    this.partOf(batch).up();
+    const held = this.find(batch);
+    held.holdsInARow = 0;
+    held.part.up();
   }
 
-  private partOf({ topic, partition }: RecordBatch): HealthPart {
+  private find({ topic, partition }: RecordBatch): Partition {
     const name = `${topic}/${partition}`;
-    const part = this.parts.get(name) ?? this.health.part('ingest');
-    this.parts.set(name, part);
-    return part;
+    const held = this.partitions.get(name) ?? { part: this.health.part('ingest'), holdsInARow: 0 };
+    this.partitions.set(name, held);
+    return held;
   }
 }

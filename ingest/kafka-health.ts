@@ -67,9 +67,9 @@ export class KafkaHealth {
     };
   }
 
-  /** The consumer is built anew after `waitMs`. */
-  failed(waitMs: number): void {
-    this.part.down(`${REBUILT}. ${ADVICE}`);
+  /** The consumer is built anew after `waitMs`. `advice`: a sentence that everybody may read. */
+  failed(waitMs: number, advice: string): void {
+    this.part.down(`${REBUILT}. ${advice}`);
     this.loop?.tick(waitMs);
   }
 

@@ -55,6 +55,7 @@ function setup(
     },
     decision: settings,
     concurrentStarts,
+    random: () => 1,
     ...(hasEnded && { hasEnded }),
     health,
     logger: pino({ level: 'trace' }, { write: (line: string) => void log.push(JSON.parse(line)) }),
@@ -219,6 +220,14 @@ describe('while Temporal does not take a record', () => {
     expect((await accept([good(1)])).verdict).toEqual({});
     down = true;
     expect((await accept([good(2)])).verdict.retryAfterMs).toBe(1000);
+  });
+
+  test('a batch that was broken off does not end the row of its holds', async () => {
+    const { accept } = setup(refusing('r_1'));
+    const brokenOff = AbortSignal.abort();
+    await accept([good(1)]);
+    await accept([good(1)], brokenOff);
+    expect((await accept([good(1)])).verdict.retryAfterMs).toBe(2000);
   });
 
   test('the log says which record, why, and how long', async () => {

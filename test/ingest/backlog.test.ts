@@ -45,6 +45,15 @@ test('the oldest record that waits is the oldest of all partitions', () => {
   expect(backlog.oldestMs()).toBe(0);
 });
 
+test('what was fetched before the partitions were shared out anew counts no more', () => {
+  const { backlog, health } = setup();
+  backlog.fetched([record(3, 95_000)]);
+  backlog.clear();
+  expect(backlog.oldestMs()).toBe(0);
+  backlog.tell([position(3, 15)]);
+  expect(health.readiness().notes).toEqual([]);
+});
+
 test('what waits for more than a minute is told in log and notes, until it moves', () => {
   const { backlog, health, lines } = setup();
   backlog.fetched([record(3, 95_000)]);

@@ -39,7 +39,7 @@ async function setup(streamer: string, options: Partial<PortSimulatorOptions> = 
   return {
     port,
     log,
-    create: () => createSource(config, client, network, logger, stop.signal, new Health()),
+    create: (signal = stop.signal) => createSource(config, client, network, logger, signal, new Health()),
   };
 }
 
@@ -64,4 +64,21 @@ test('Port that will not be told is a warning, and no reason not to start', asyn
 test('polling needs no Kafka; Kafka without it is told of polling', async () => {
   expect(await (await setup('POLLING')).create()).toBeInstanceOf(PollingSource);
   await expect((await setup('KAFKA')).create()).rejects.toThrow('Set STREAMER_NAME=POLLING');
+});
+
+test('a stop does not wait for a Port that is silent', async () => {
+  const { port, create } = await setup('KAFKA', { kafka: KAFKA });
+  let answer = () => {};
+  const silence = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  port.inject({ kind: 'holdBefore', until: silence, path: /kafka-credentials/ });
+  const stopping = new AbortController();
+  const created = create(stopping.signal);
+  await until('Port is asked', () => port.journal.some(({ path }) => path.includes('kafka-credentials')));
+  const startedAt = Date.now();
+  stopping.abort();
+  await expect(created).rejects.toMatchObject({ name: 'AbortError' });
+  expect(Date.now() - startedAt).toBeLessThan(10_000);
+  answer();
 });

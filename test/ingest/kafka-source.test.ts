@@ -1,105 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { type Admin, Kafka, logLevel, type Producer } from 'kafkajs';
-import { pino } from 'pino';
-import { KafkaSource, type KafkaSourceOptions } from '../../ingest/kafka-source.js';
-import type { BatchHandler } from '../../ingest/record-source.js';
-import { type RunningKafka, startKafka } from '../../local/parts/kafka.js';
+import { CompressionCodecs, CompressionTypes } from 'kafkajs';
 import { Health } from '../../telemetry/health.js';
-import { until } from '../support/house.js';
+import { collecting, textOf, until, useKafka } from './kafka.js';
 
-let broker: RunningKafka;
-let producer: Producer;
-let admin: Admin;
-const stops: (() => Promise<unknown>)[] = [];
+jest.setTimeout(180_000);
 
-beforeAll(async () => {
-  broker = await startKafka({ username: 'org', password: 'secret', topics: [] });
-  const kafka = new Kafka({ brokers: broker.plaintextBrokers, logLevel: logLevel.NOTHING });
-  producer = kafka.producer();
-  admin = kafka.admin();
-  await Promise.all([producer.connect(), admin.connect()]);
-});
-afterEach(async () => {
-  await Promise.all(stops.splice(0).map((stop) => stop()));
-});
-afterAll(async () => {
-  await Promise.all([producer.disconnect(), admin.disconnect()]);
-  await broker.stop();
-});
-
-interface Source {
-  topic: string;
-  groupId: string;
-  log: () => string;
-  health: Health;
-  source: KafkaSource;
-  run(handle: BatchHandler): void;
-}
-
-/** A source on a topic and group of its own. The plain listener: SASL and TLS are the acceptance suite's. */
-async function createSource(
-  changes: Partial<KafkaSourceOptions['settings']> = {},
-  more: Partial<KafkaSourceOptions> = {},
-): Promise<Source> {
-  const name = randomBytes(6).toString('hex');
-  const topic = changes.runsTopic ?? `t.${name}`;
-  if (!changes.runsTopic) await broker.createTopics([{ name: topic, partitions: 1 }]);
-  const logFile = join(tmpdir(), `kafka-source-${name}.log`);
-  writeFileSync(logFile, '');
-  const { health = new Health() } = more;
-  const groupId = changes.groupId ?? `g.${name}`;
-  const source = new KafkaSource({
-    settings: {
-      groupId,
-      securityProtocol: 'plaintext',
-      mechanism: 'none',
-      sessionTimeoutMs: 6000,
-      startFrom: 'earliest',
-      runsTopic: topic,
-      changeLogTopic: `${topic}.changes`,
-      ...changes,
-    },
-    access: async () => ({ brokers: broker.plaintextBrokers, tls: createSecureContext() }),
-    logger: pino({ level: 'debug' }, pino.destination({ dest: logFile, sync: true })),
-    health,
-    ...more,
-  });
-  stops.push(() => source.stop());
-  return {
-    topic,
-    groupId,
-    log: () => readFileSync(logFile, 'utf8'),
-    health,
-    source,
-    run: (handle) => void source.run(handle),
-  };
-}
-
-const publish = (topic: string, values: string[]) =>
-  producer.send({ topic, messages: values.map((value) => ({ value })) });
-
-async function committed(groupId: string, topic: string): Promise<string | undefined> {
-  // A broker that has just started answers that its coordinator is loading.
-  const [found] = await admin.fetchOffsets({ groupId, topics: [topic] }).catch(() => []);
-  return found?.partitions[0]?.offset;
-}
-
-const textOf = (value: Uint8Array | null) => Buffer.from(value ?? []).toString();
-
-/** Accepts everything, and keeps it. */
-function collecting(into: string[]): BatchHandler {
-  return async (batch, { onAccepted }) => {
-    for (const record of batch.records) {
-      into.push(textOf(record.value));
-      onAccepted(record.offset);
-    }
-    return {};
-  };
-}
+const kafka = useKafka();
+const { createSource, publish, committed } = kafka;
 
 test('what was accepted is committed, and a successor goes on behind it', async () => {
   const first = await createSource();
@@ -136,11 +43,11 @@ test('only the unbroken row of accepted records is committed; the rest comes aga
 });
 
 test('a held partition keeps its membership', async () => {
-  const { run, topic, log } = await createSource({ sessionTimeoutMs: 1000 });
+  const { run, topic, log } = await createSource({ sessionTimeoutMs: 6000 });
   let attempts = 0;
   await publish(topic, ['a']);
   run(async (batch, { onAccepted }) => {
-    if (++attempts < 4) return { retryAfterMs: 800 };
+    if (++attempts < 4) return { retryAfterMs: 2500 };
     for (const record of batch.records) onAccepted(record.offset);
     return {};
   });
@@ -148,8 +55,41 @@ test('a held partition keeps its membership', async () => {
   expect(log().match(/ingester ready/g)).toHaveLength(1);
 });
 
+test('a partition that is held again and again piles nothing up', async () => {
+  const listeners = new Map<unknown, number>();
+  const count = (signal: unknown, by: number) => listeners.set(signal, (listeners.get(signal) ?? 0) + by);
+  const { addEventListener, removeEventListener } = EventTarget.prototype;
+  jest.spyOn(AbortSignal.prototype, 'addEventListener').mockImplementation(function (
+    this: AbortSignal,
+    ...args
+  ) {
+    count(this, 1);
+    return addEventListener.apply(this, args as Parameters<typeof addEventListener>);
+  });
+  jest.spyOn(AbortSignal.prototype, 'removeEventListener').mockImplementation(function (
+    this: AbortSignal,
+    ...args
+  ) {
+    count(this, -1);
+    return removeEventListener.apply(this, args as Parameters<typeof removeEventListener>);
+  });
+  try {
+    const { run, topic } = await createSource();
+    let attempts = 0;
+    await publish(topic, ['a']);
+    run(async () => {
+      attempts++;
+      return { retryAfterMs: 1 };
+    });
+    await until('it was held a dozen times', () => attempts === 12);
+    expect(Math.max(...listeners.values())).toBeLessThan(5);
+  } finally {
+    jest.restoreAllMocks();
+  }
+});
+
 test('a batch that takes longer than the session keeps its membership, and commits on the way', async () => {
-  const sessionTimeoutMs = 1000;
+  const sessionTimeoutMs = 5000;
   const { run, topic, groupId, log } = await createSource({ sessionTimeoutMs });
   let finish = () => {};
   let startedAt = Number.POSITIVE_INFINITY;
@@ -165,7 +105,7 @@ test('a batch that takes longer than the session keeps its membership, and commi
     return {};
   });
   await until('the first is committed', async () => (await committed(groupId, topic)) === '1');
-  await until('the session would have ended', () => Date.now() - startedAt > 2.5 * sessionTimeoutMs);
+  await until('the session would have ended', () => Date.now() - startedAt > 1.5 * sessionTimeoutMs);
   finish();
   await until('the second is committed', async () => (await committed(groupId, topic)) === '2');
   expect(log().match(/ingester ready/g)).toHaveLength(1);
@@ -202,24 +142,6 @@ test('a consumer that dies for good is rebuilt', async () => {
   expect(log()).toContain('the Kafka consumer failed and is rebuilt');
 });
 
-test('a consumer whose broker falls silent is given up, and another one goes on where it was', async () => {
-  const { run, topic, groupId, log } = await createSource({ sessionTimeoutMs: 1000 });
-  const seen: string[] = [];
-  run(collecting(seen));
-  await publish(topic, ['before']);
-  await until('it consumes', () => seen.length === 1);
-  broker.child.signal('SIGSTOP');
-  try {
-    await until('it is given up', () => log().includes('Kafka has not answered for three sessions'), 40_000);
-  } finally {
-    broker.child.signal('SIGCONT');
-  }
-  await publish(topic, ['after']);
-  await until('it consumes again', () => seen.includes('after'), 60_000);
-  expect(seen.filter((text) => text === 'after')).toHaveLength(1);
-  await until('it is committed', async () => (await committed(groupId, topic)) === '2');
-}, 120_000);
-
 test('records that Kafka deleted unread are told, with their number', async () => {
   const first = await createSource();
   const seen: string[] = [];
@@ -228,7 +150,7 @@ test('records that Kafka deleted unread are told, with their number', async () =
   await until('it is committed', async () => (await committed(first.groupId, first.topic)) === '1');
   await first.source.stop();
   await publish(first.topic, ['b', 'c', 'd']);
-  await admin.deleteTopicRecords({ topic: first.topic, partitions: [{ partition: 0, offset: '3' }] });
+  await kafka.admin.deleteTopicRecords({ topic: first.topic, partitions: [{ partition: 0, offset: '3' }] });
 
   const next = await createSource({ groupId: first.groupId, runsTopic: first.topic });
   next.run(collecting(seen));
@@ -238,24 +160,53 @@ test('records that Kafka deleted unread are told, with their number', async () =
   expect(first.log()).not.toContain('deleted');
 });
 
-test('a group without a position says where it starts', async () => {
-  const { run, topic, groupId, log } = await createSource();
+test('why a consumer could not join is told, not what comes of it', async () => {
+  const { run, log } = await createSource({ sessionTimeoutMs: 900, startFrom: 'latest' });
   run(collecting([]));
-  await until('it is told', () => log().includes('starts with the oldest record there is'));
-  expect(log()).toContain(`"groupId":"${groupId}"`);
-  expect(log()).toContain(`"${topic}/0"`);
+  await until('it is told', () => log().includes('the Kafka consumer failed'));
+  expect(log()).toMatch(/failed and is rebuilt: The session timeout is not within the range/);
 });
+
+test('records in a compression that can not be read are told as such, with the remedy', async () => {
+  const { run, topic, log, health } = await createSource();
+  const readable = CompressionCodecs[CompressionTypes.LZ4];
+  CompressionCodecs[CompressionTypes.LZ4] = () => ({
+    compress: async ({ buffer }: { buffer: Buffer }) => lz4Frame(buffer),
+    decompress: async (buffer: Buffer) => buffer,
+  });
+  try {
+    const messages = [{ value: 'a' }];
+    await kafka.producer.send({ topic, messages, compression: CompressionTypes.LZ4 });
+  } finally {
+    CompressionCodecs[CompressionTypes.LZ4] = readable;
+  }
+  run(collecting([]));
+  await until('it is told', () => log().includes('the Kafka consumer failed'));
+  expect(log()).toMatch(/LZ4 compression not implemented.*compression\.type=gzip/);
+  const [reason] = health.readiness().reasons;
+  expect(reason?.reason).toContain('compression.type=gzip');
+  expect(reason?.reason).not.toContain('can be reached');
+});
+
+/** A frame of one block that is not compressed: no codec is needed to write it. */
+function lz4Frame(content: Buffer): Buffer {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE((content.length | 0x80000000) >>> 0);
+  // Magic number, version 1 with independent blocks, blocks of 64 KiB at most, the checksum of these two.
+  const head = Buffer.from('04224d18604082', 'hex');
+  return Buffer.concat([head, size, content, Buffer.alloc(4)]);
+}
 
 test('a password that is refused is asked for again, and the new one counts', async () => {
   const passwords = ['old-and-gone', 'secret'];
-  let asked = 0;
+  const asked: boolean[] = [];
   const { run, topic, log } = await createSource(
     { securityProtocol: 'sasl_ssl', mechanism: 'scram-sha-512' },
     {
-      access: async () => ({
-        brokers: broker.brokers,
-        sasl: { username: 'org', password: passwords[Math.min(asked++, 1)] ?? '' },
-        tls: createSecureContext({ ca: broker.caPem }),
+      access: async (wereRefused) => ({
+        brokers: kafka.broker.brokers,
+        sasl: { username: 'org', password: passwords[Math.min(asked.push(wereRefused) - 1, 1)] ?? '' },
+        tls: createSecureContext({ ca: kafka.broker.caPem }),
       }),
     },
   );
@@ -267,30 +218,17 @@ test('a password that is refused is asked for again, and the new one counts', as
     "Kafka refuses the user name and password that Port's API gave; they are fetched again",
   );
   expect(log()).not.toContain('old-and-gone');
-});
-
-test('"latest" starts at the end, and a restart before the first message skips nothing', async () => {
-  const first = await createSource({ startFrom: 'latest' });
-  await publish(first.topic, ['before']);
-  first.run(collecting([]));
-  await until('the start is committed', async () => (await committed(first.groupId, first.topic)) === '1');
-  await first.source.stop();
-  await publish(first.topic, ['in between']);
-  const next = await createSource({ startFrom: 'latest', groupId: first.groupId, runsTopic: first.topic });
-  const seen: string[] = [];
-  next.run(collecting(seen));
-  await until('it consumes', () => seen.length > 0);
-  expect(seen).toEqual(['in between']);
+  expect(asked).toEqual([false, true]);
 });
 
 test('a second member with no partition left stands by, and takes over', async () => {
-  const first = await createSource({ sessionTimeoutMs: 2000 });
+  const first = await createSource({ sessionTimeoutMs: 6000 });
   const [seenByFirst, seenBySecond] = [[] as string[], [] as string[]];
   first.run(collecting(seenByFirst));
   await until('the first is ready', () => first.log().includes('ingester ready'));
   const second = await createSource({
     groupId: first.groupId,
-    sessionTimeoutMs: 2000,
+    sessionTimeoutMs: 6000,
     runsTopic: first.topic,
   });
   second.run(collecting(seenBySecond));
@@ -303,7 +241,7 @@ test('a second member with no partition left stands by, and takes over', async (
 
 test('the change log is read where there is one, and its records are told from runs', async () => {
   const { run, topic } = await createSource();
-  await broker.createTopics([{ name: `${topic}.changes`, partitions: 1 }]);
+  await kafka.broker.createTopics([{ name: `${topic}.changes`, partitions: 1 }]);
   await publish(topic, ['a run']);
   await publish(`${topic}.changes`, ['a change']);
   const seen = new Map<string, string>();
@@ -328,13 +266,13 @@ describe('health', () => {
     health.readiness().reasons.map(({ part, reason }) => `${part}: ${reason}`);
 
   test('is good once the consumer is in its group, and while its partition is held', async () => {
-    const { run, topic, health } = await createSource({ sessionTimeoutMs: 1000 });
+    const { run, topic, health } = await createSource({ sessionTimeoutMs: 5000 });
     expect(reasons(health)).toEqual([expect.stringContaining('kafka: not in its consumer group yet')]);
     let attempts = 0;
     await publish(topic, ['a']);
     run(async () => {
       attempts++;
-      return { retryAfterMs: 1500 };
+      return { retryAfterMs: 6500 };
     });
     await until('it is in its group', () => health.readiness().isGood);
     const told = new Set<string>();
@@ -363,25 +301,5 @@ describe('health', () => {
     await until('it is told', () => reasons(health).some((reason) => reason.includes('is rebuilt')));
     expect(reasons(health).join()).not.toContain('planted');
     expect(health.liveness().isGood).toBe(true);
-  });
-
-  test('tells that a broker has fallen silent once the session is over, and recovers with it', async () => {
-    let aheadMs = 0;
-    const { run, health } = await createSource(
-      { sessionTimeoutMs: 1000 },
-      { health: new Health(() => Date.now() + aheadMs) },
-    );
-    run(collecting([]));
-    await until('it is in its group', () => health.readiness().isGood);
-    broker.child.signal('SIGSTOP');
-    try {
-      await until('it is told', () => reasons(health).some((reason) => reason.includes('no heartbeat')));
-      expect(health.liveness().isGood).toBe(true);
-      aheadMs = 300_001;
-      expect(health.liveness().reasons).toMatchObject([{ part: 'kafka' }]);
-    } finally {
-      broker.child.signal('SIGCONT');
-    }
-    await until('it is in its group again', () => health.readiness().isGood, 45_000);
   });
 });
