@@ -14,8 +14,8 @@ beforeAll(async () => {
     stuckMs: 150_000,
     // Shorter than the defaults, so that what a dead worker held is given up for dead within the test.
     environment: {
-      WEBHOOK_INVOKER_TIMEOUT: '5',
-      WORKER_LOST_AFTER_SECONDS: '10',
+      WEBHOOK_INVOKER_TIMEOUT: '10',
+      WORKER_LOST_AFTER_SECONDS: '15',
       KAFKA_CONSUMER_SESSION_TIMEOUT_MS: '6000',
     },
   });
