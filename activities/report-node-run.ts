@@ -6,10 +6,11 @@
  */
 import { activityInfo } from '@temporalio/activity';
 import type { NodeRunPatch, PortClient } from '../port/client.js';
+import { refusalOf, unlessEnded } from '../port/end-run.js';
 import type { Outcome } from '../port/outcome.js';
 import type { ReportInput } from '../workflows/contract.js';
 import type { ReportDependencies } from './report-run.js';
-import { refusalOf, rememberedSteps, translatingFailures, unlessEnded } from './telling-port.js';
+import { rememberedSteps, translatingFailures } from './telling-port.js';
 
 export function createReportNodeRun({ port, logger }: ReportDependencies) {
   return async function reportNodeRun({ runId, outcome }: ReportInput): Promise<void> {

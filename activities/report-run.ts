@@ -2,11 +2,12 @@
  * Tells Port what came of a run. Done is what Port confirms.
  */
 import { activityInfo } from '@temporalio/activity';
-import { type PortClient, PortError, type RunPatch } from '../port/client.js';
+import type { PortClient, PortError, RunPatch } from '../port/client.js';
+import { applyPatch, refusalOf, unlessEnded } from '../port/end-run.js';
 import type { Outcome } from '../port/outcome.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ReportInput } from '../workflows/contract.js';
-import { refusalOf, rememberedSteps, translatingFailures, unlessEnded } from './telling-port.js';
+import { rememberedSteps, translatingFailures } from './telling-port.js';
 
 export interface ReportDependencies {
   port: PortClient;
@@ -50,38 +51,4 @@ function patchOf({ status, summary, link, externalRunId }: Outcome): RunPatch {
     ...(summary && { summary }),
     ...(status && { status }),
   };
-}
-
-/** Applies a patch, and sees to it that a run which it is to end does end; `outcome` as far as Port accepted it. */
-export async function applyPatch(
-  runId: string,
-  patch: RunPatch,
-  outcome: Pick<Outcome, 'status' | 'summary' | 'response'>,
-  port: PortClient,
-): Promise<void> {
-  try {
-    await unlessEnded(port.patchRun(runId, patch));
-  } catch (error) {
-    if (!(error instanceof PortError)) throw error;
-    if (error.code === 'run_synchronized_error') return endSynchronized(runId, outcome, port);
-    // What Port dislikes about a link or summary must not keep the run open.
-    const { status } = patch;
-    if (status && Object.keys(patch).length > 1 && error.status !== 404 && error.isFinal)
-      return applyPatch(runId, { status }, outcome, port);
-    throw error;
-  }
-}
-
-/** Port ends a synchronized run by its response; where that was not enough, by a log; and the run itself tells. */
-async function endSynchronized(
-  runId: string,
-  { status, summary, response }: Pick<Outcome, 'status' | 'summary' | 'response'>,
-  port: PortClient,
-): Promise<void> {
-  if (response !== undefined) return;
-  await refusalOf(unlessEnded(port.sendResponse(runId, summary ?? null)));
-  const refused = await refusalOf(unlessEnded(port.addLog(runId, summary ?? 'The run has ended.', status)));
-  if (!(await port.isOpen(runId))) return;
-  const message = `Port took the report of ${runId} and still holds it open`;
-  throw refused ?? new PortError(422, 'still_open', message, { headers: {} }, true);
 }

@@ -1,5 +1,5 @@
 /**
- * What all reports to Port share: what counts as told, what is tried again, and what was done already.
+ * What all reports to Port share: what is tried again, and what was done already.
  */
 import { activityInfo, Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
@@ -33,26 +33,6 @@ export function rememberedSteps<Step extends string>(
     done.add(step);
     if (step === unrepeatable) heartbeat([...done]);
   };
-}
-
-/** What Port dislikes about a response or log must not keep the run open: the refusal is handed back. */
-export async function refusalOf(step: Promise<void>): Promise<PortError | undefined> {
-  try {
-    await step;
-    return undefined;
-  } catch (error) {
-    if (error instanceof PortError && error.status !== 404 && error.isFinal) return error;
-    throw error;
-  }
-}
-
-/** A run that ended already needs nothing more. */
-export async function unlessEnded(call: Promise<void>): Promise<void> {
-  try {
-    await call;
-  } catch (error) {
-    if (!(error instanceof PortError && error.code === 'run_exhausted')) throw error;
-  }
 }
 
 /**

@@ -101,7 +101,7 @@ export function decide(record: SourceRecord, context: DecisionContext, match?: M
   const written = Buffer.byteLength(JSON.stringify(verified.message));
   if (Math.max(record.value?.byteLength ?? 0, written) > MAX_MESSAGE_BYTES) {
     const advice = `The message is larger than ${MAX_MESSAGE_BYTES} bytes; make the action's payload smaller.`;
-    const reportTo = kind === 'run' ? runId : undefined;
+    const reportTo = kind === 'change' ? undefined : runId;
     return { ...reject(record, 'too large', advice, runId, reportTo), ...signed };
   }
   const call = match?.call ?? describeCall(invocation, context.gitlabUrl);

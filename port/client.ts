@@ -110,13 +110,23 @@ export class PortClient {
 
   /** Whether a node run holds these messages already; false as well where Port does not show its node runs. */
   async hasNodeLogs(nodeRunId: string, messages: string[]): Promise<boolean> {
+    // Neither the name nor the form of the list is documented: each must stand there as a text of its own.
+    const held = JSON.stringify((await this.nodeRun(nodeRunId)) ?? {});
+    return messages.every((message) => held.includes(JSON.stringify(message)));
+  }
+
+  /** Whether a node run has not ended; undefined where Port does not show its node runs, or has none such. */
+  async isNodeRunOpen(nodeRunId: string): Promise<boolean | undefined> {
+    const status = textAt(await this.nodeRun(nodeRunId), 'nodeRun', 'status');
+    return status === undefined ? undefined : status !== 'COMPLETED';
+  }
+
+  /** A node run as Port shows it; undefined where it does not. */
+  private async nodeRun(nodeRunId: string): Promise<Json | undefined> {
     try {
-      const answer = await this.call('GET', `/v1/workflows/nodes/runs/${encodeURIComponent(nodeRunId)}`);
-      // Neither the name nor the form of the list is documented: each must stand there as a text of its own.
-      const held = JSON.stringify(answer);
-      return messages.every((message) => held.includes(JSON.stringify(message)));
+      return await this.call('GET', `/v1/workflows/nodes/runs/${encodeURIComponent(nodeRunId)}`);
     } catch (error) {
-      if (error instanceof PortError && error.isFinal) return false;
+      if (error instanceof PortError && error.isFinal) return undefined;
       throw error;
     }
   }

@@ -3,47 +3,80 @@
  *
  * A workflow that somebody terminates has no say in it, so nobody tells Port. Neither does one whose report Port
  * refused. This looks through the workflows that ended badly, asks Port about each, and ends what is open there.
- * It may run as often as one likes: a run that has ended is left alone.
+ * It may run as often as one likes: a run that has ended is left alone. A run that can't be ended holds up none of
+ * those behind it.
  */
-import type { Client } from '@temporalio/client';
+import { type Client, type WorkflowExecutionInfo, WorkflowNotFoundError } from '@temporalio/client';
 import { type PortClient, PortError } from '../port/client.js';
-import { isNodeRun } from '../port/message.js';
+import { failIfOpen } from '../port/end-run.js';
 import type { Logger } from '../telemetry/logger.js';
+import { concernsNobody, runOf, type SweptRun } from './run-of.js';
 
 export interface SweepResult {
-  /** Workflows looked at. */
+  /** Workflows whose run Port was asked about. */
   looked: number;
   /** The runs that were open, and are ended now. */
   ended: string[];
+  /** The runs that may be open, and could not be ended. */
+  failed: string[];
+  /** Port was away, and the rest was not looked at. */
+  gaveUp: boolean;
 }
 
 const QUERY =
-  'WorkflowType IN ("callWebhook", "triggerGitlabPipeline") AND ExecutionStatus IN ("Terminated", "TimedOut", "Canceled", "Failed")';
-const SUMMARY =
-  'The workflow of this run was ended in Temporal before its outcome was reported; the target may have been reached. ' +
-  'Look at the target before running the action again.';
+  'WorkflowType IN ("callWebhook", "triggerGitlabPipeline", "rejectMessage") ' +
+  'AND ExecutionStatus IN ("Terminated", "TimedOut", "Canceled", "Failed")';
+const ENDED = 'was open in Port although its workflow had ended: ended as FAILURE';
+const NOT_ENDED = 'could not be ended in Port, where it may be open';
+/** Port is away then, and not in two minds about a run. Each may take its client three attempts of 15 s. */
+const FAILURES_TO_GIVE_UP = 5;
 
-/** Sweeps what was closed since `sinceMs`. @throws what Temporal or Port answers when it can't go on. */
+/** Sweeps what was closed since `sinceMs`. @throws what Temporal answers when it can't go on. */
 export async function sweep(
   client: Client,
   port: PortClient,
   logger: Logger,
   sinceMs: number,
 ): Promise<SweepResult> {
-  const result: SweepResult = { looked: 0, ended: [] };
+  const result: SweepResult = { looked: 0, ended: [], failed: [], gaveUp: false };
   const query = `${QUERY} AND CloseTime > "${new Date(sinceMs).toISOString()}"`;
-  for await (const { workflowId, status } of client.workflow.list({ query })) {
-    // A change of the catalogue is reported to nobody.
-    if (workflowId.startsWith('change/') || (await isWorkedOn(client, workflowId))) continue;
+  let failuresInARow = 0;
+  for await (const workflow of client.workflow.list({ query })) {
+    const run = await runLeftBy(workflow, client, logger);
+    if (!run) continue;
+    const { runId, summary } = run;
     result.looked++;
-    if (!(await endIfOpen(workflowId, port))) continue;
-    result.ended.push(workflowId);
-    logger.warn(
-      { runId: workflowId, workflow: status.name },
-      'was open in Port although its workflow had ended: ended as FAILURE',
-    );
+    try {
+      const wasOpen = await failIfOpen(runId, summary, port);
+      failuresInARow = 0;
+      if (!wasOpen) continue;
+      result.ended.push(runId);
+      logger.warn({ runId, workflow: workflow.status.name }, ENDED);
+    } catch (error) {
+      result.failed.push(runId);
+      logger.error({ runId, reason: error instanceof Error ? error.message : String(error) }, NOT_ENDED);
+      failuresInARow = isOfThisRun(error) ? 0 : failuresInARow + 1;
+      if (failuresInARow === FAILURES_TO_GIVE_UP) return { ...result, gaveUp: true };
+    }
   }
   return result;
+}
+
+/** The run whose workflow is over; undefined where there is none, or where somebody works on it. */
+async function runLeftBy(
+  workflow: WorkflowExecutionInfo,
+  client: Client,
+  logger: Logger,
+): Promise<SweptRun | undefined> {
+  if (concernsNobody(workflow)) return undefined;
+  try {
+    if (await isWorkedOn(client, workflow.workflowId)) return undefined;
+    return await runOf(workflow, client, logger);
+  } catch (error) {
+    // Its retention has ended since it was listed.
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
 }
 
 /** A workflow that was reset has an ended run beside the one that goes on. */
@@ -52,23 +85,7 @@ async function isWorkedOn(client: Client, workflowId: string): Promise<boolean> 
   return status.name === 'RUNNING' || status.name === 'COMPLETED';
 }
 
-async function endIfOpen(runId: string, port: PortClient): Promise<boolean> {
-  try {
-    if (isNodeRun(runId)) {
-      await port.patchNodeRun(runId, { status: 'COMPLETED', result: 'FAILED' });
-      return true;
-    }
-    if (!(await port.isOpen(runId))) return false;
-    await port.patchRun(runId, { status: 'FAILURE', summary: SUMMARY });
-    return true;
-  } catch (error) {
-    // It ended meanwhile, or Port does not know it any more.
-    if (
-      error instanceof PortError &&
-      error.isFinal &&
-      (error.code === 'run_exhausted' || error.status === 404)
-    )
-      return false;
-    throw error;
-  }
+/** Port is there, and dislikes this one run. */
+function isOfThisRun(error: unknown): boolean {
+  return error instanceof PortError && error.isFinal;
 }

@@ -8,34 +8,45 @@ beforeAll(async () => {
 afterAll(() => house?.close());
 
 /** Runs the command to its end; what it logged. */
-async function sweep(): Promise<string> {
+async function sweep(code = 0): Promise<string> {
   const child = await house.agent('sweep', {}, { waitUntilReady: false });
-  expect(await child.exited).toMatchObject({ code: 0 });
+  expect(await child.exited).toMatchObject({ code });
   return child.lines(100).join('\n');
 }
 
-/** A run whose workflow was terminated while its call was under way. */
-async function terminated(start: () => Promise<string>): Promise<string> {
-  const runId = await start();
-  await until('the target is called', () =>
-    house.service.journal.some(
-      ({ rawBody, headers }) => rawBody.includes(runId) || headers['idempotency-key'] === runId,
-    ),
-  );
-  await house.client.workflow.getHandle(runId).terminate('test');
-  return runId;
+/** Runs whose workflows were terminated while their calls were under way; the targets answer after that. */
+async function terminated(...starts: ((gate: string) => Promise<string>)[]): Promise<string[]> {
+  let letGo = () => {};
+  const hold = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  // The action `slow` calls it as well.
+  const gate = '/slow/3000';
+  const takeBack = house.service.inject({ kind: 'holdBefore', path: new RegExp(`^${gate}$`), until: hold });
+  try {
+    const runs = await Promise.all(starts.map((start) => start(gate)));
+    await until('the targets are called', () => runs.every((id) => house.service.calls(id).length > 0));
+    for (const id of runs) await house.client.workflow.getHandle(id).terminate('test');
+    const ids = runs.map((id) => `"${id}"`).join(', ');
+    const query = `WorkflowId IN (${ids}) AND ExecutionStatus = "Terminated"`;
+    await until('Temporal lists them', async () => {
+      return (await house.client.workflow.count(query)).count === runs.length;
+    });
+    return runs;
+  } finally {
+    letGo();
+    takeBack();
+  }
 }
 
+const slow = () => house.port.trigger('slow');
+const slowNode = (gate: string) => house.port.triggerNode({ url: `${house.service.url}${gate}` });
+
 test('a run whose workflow was terminated is ended in Port, once, and the others are left alone', async () => {
-  const runId = await terminated(() => house.port.trigger('slow'));
-  const node = await terminated(() => house.port.triggerNode({ url: `${house.service.url}/slow/3000` }));
+  const [runId = '', node = ''] = await terminated(slow, slowNode);
   const { runId: succeeded } = await house.carryOut('sync');
   const { runId: failed } = await house.carryOut('broken');
   const { runId: handedOver } = await house.carryOut('async');
-  await until('Temporal lists them', async () => {
-    const query = 'ExecutionStatus = "Terminated"';
-    return (await house.client.workflow.count(query)).count === 2;
-  });
 
   const log = await sweep();
   expect(house.port.run(runId)).toMatchObject({
@@ -50,4 +61,22 @@ test('a run whose workflow was terminated is ended in Port, once, and the others
 
   expect(await sweep()).toContain('"ended":0');
   expect(house.port.run(runId).endedTimes).toBe(1);
+});
+
+test('a run that Port will not end makes the exit code 1, and the others are ended', async () => {
+  const [one = '', refused = '', other = ''] = await terminated(slow, slow, slow);
+  const body = { ok: false, error: 'invalid_request', message: 'No' };
+  const takeBack = house.port.inject({
+    ...{ kind: 'respond', method: 'PATCH', response: { status: 422, body } },
+    path: new RegExp(`/${refused}$`),
+  });
+  const log = await sweep(1);
+  expect(log).toContain('"ended":2,"failed":1');
+  expect(log).toContain('1 run could not be ended in Port');
+  expect([one, other].map((id) => house.port.run(id).status)).toEqual(['FAILURE', 'FAILURE']);
+  expect(house.port.run(refused).status).toBe('IN_PROGRESS');
+
+  takeBack();
+  await sweep();
+  expect(house.port.run(refused).status).toBe('FAILURE');
 });

@@ -73,3 +73,48 @@ test('a Port that is away is asked again', async () => {
   await port.refuse();
   expect(failureOf(await reject(port, runId)).type).toBe(FAILURES.portUnavailable);
 });
+
+describe('a node run', () => {
+  const URL = 'https://service.corp/';
+
+  test('that is open is completed as failed, with the reason and what to do as its log', async () => {
+    const port = await startPort();
+    const id = await port.triggerNode({ url: URL });
+    expect((await reject(port, id)).error).toBeUndefined();
+    expect(port.nodeRuns.get(id)).toMatchObject({
+      status: 'COMPLETED',
+      result: 'FAILED',
+      logs: [
+        {
+          level: 'ERROR',
+          message: `The agent did not carry out this run: bad signature. ${ADVICE}`,
+        },
+      ],
+    });
+  });
+
+  test('that has ended is left as it is', async () => {
+    const port = await startPort();
+    const id = await port.triggerNode({ url: URL });
+    await port.client.patchNodeRun(id, { status: 'COMPLETED', result: 'SUCCESS' });
+    expect((await reject(port, id)).error).toBeUndefined();
+    expect(port.nodeRuns.get(id)).toMatchObject({ result: 'SUCCESS', logs: [] });
+  });
+
+  test('that Port does not know is nobody’s', async () => {
+    const port = await startPort();
+    expect((await reject(port, 'wfnr_unknown')).error).toBeUndefined();
+  });
+
+  test('is told why once, however often its end has to be tried', async () => {
+    const port = await startPort();
+    const id = await port.triggerNode({ url: URL });
+    const takeBack = port.inject({ kind: 'respond', method: 'PATCH', response: { status: 503 } });
+    expect(failureOf(await reject(port, id)).type).toBe(FAILURES.portUnavailable);
+    takeBack();
+    expect((await reject(port, id)).error).toBeUndefined();
+    const node = port.nodeRuns.get(id);
+    expect(node?.logs).toHaveLength(1);
+    expect(node?.result).toBe('FAILED');
+  });
+});

@@ -22,7 +22,7 @@ let ground: Ground;
 const running = new Set<Running>();
 beforeAll(async () => {
   installRuntime(createLogger('fatal', 'test'));
-  ground = await startGround({ WEBHOOK_INVOKER_TIMEOUT: '5', WORKER_LOST_AFTER_SECONDS: '5' });
+  ground = await startGround({ WEBHOOK_INVOKER_TIMEOUT: '20', WORKER_LOST_AFTER_SECONDS: '10' });
 });
 afterAll(async () => {
   await stopAll();
@@ -34,9 +34,9 @@ async function stopAll(): Promise<void> {
   running.clear();
 }
 
-async function publish(runs: number): Promise<void> {
+async function publish(runs: number, action = 'answers'): Promise<void> {
   const trigger = publisherOf(ground);
-  for (let run = 0; run < runs; run++) await trigger('answers');
+  for (let run = 0; run < runs; run++) await trigger(action);
 }
 
 test('what is lost, doubled and unreported is told apart, and from what is sound', async () => {
@@ -59,13 +59,17 @@ test('what is lost, doubled and unreported is told apart, and from what is sound
 
   running.add(await startWorker(ground, reportsNothing)).add(await startIngester(ground, sound));
   await publish(5);
+  await publish(6, 'takes over');
+  await publish(7, 'pipeline');
   await settled(ground, STUCK_MS);
 
   const { details, ...verdict } = check(await collect(ground, []));
   expect(verdict).toMatchObject({
-    ...{ runs: 2 + 3 + 4 + 5, lost: 3, doubled: 4, unreported: 5, untrue: 0, ambiguous: 0, uncommitted: 0 },
+    ...{ runs: 2 + 3 + 4 + 5 + 6 + 7, lost: 3, doubled: 4, unreported: 5 + 6 + 7 },
+    ...{ untrue: 0, ambiguous: 0, uncommitted: 0 },
   });
   expect(details).toContainEqual(expect.stringMatching(/^lost: .* there is no workflow/));
   expect(details).toContainEqual(expect.stringMatching(/^doubled: .* called 2 times/));
   expect(details).toContainEqual(expect.stringMatching(/^unreported: .* Port holds it open/));
+  expect(details).toContainEqual(expect.stringMatching(/^unreported: .* was handed over/));
 }, 240_000);

@@ -52,10 +52,8 @@ const call = (status?: number): Evidence['calls'][number] => ({
   ...{ runId: 'r_1', target: 'service', atMs: 1100 },
   ...(status !== undefined && { status }),
 });
-const handedOver = (externalRunId?: string): Partial<Evidence> => ({
-  told: [
-    told({ synchronized: false, status: 'IN_PROGRESS', ended: 0, ...(externalRunId && { externalRunId }) }),
-  ],
+const handedOver = (changes: Partial<ToldRun> = {}): Partial<Evidence> => ({
+  told: [told({ synchronized: false, status: 'IN_PROGRESS', ended: 0, ...changes })],
 });
 
 /** The figures that are not what they are for a run with which nothing is wrong. */
@@ -78,7 +76,7 @@ const FINE: [string, Partial<Evidence>, Partial<Verdict>][] = [
   [
     'a created pipeline',
     {
-      ...handedOver('7'),
+      ...handedOver({ externalRunId: '7' }),
       calls: [{ ...call(201), target: 'GitLab' }],
       pipelines: [{ id: '7', runId: 'r_1' }],
     },
@@ -129,12 +127,13 @@ const WRONG: [string, Partial<Evidence>, Partial<Verdict>][] = [
     { unreported: 1 },
   ],
   ['a synchronized run that Port holds open', { told: [told({ status: 'IN_PROGRESS' })] }, { unreported: 1 }],
+  ['a hand-over of which Port was told nothing', handedOver({ logs: 0 }), { unreported: 1 }],
   ['a target that was called twice', { calls: [call(200), call(200)] }, { doubled: 1 }],
   ['a second call after one that hung', { calls: [call(), call(200)] }, { doubled: 1 }],
   [
     'two pipelines',
     {
-      ...handedOver('7'),
+      ...handedOver({ externalRunId: '7' }),
       calls: [{ ...call(201), target: 'GitLab' }],
       pipelines: ['7', '8'].map((id) => ({ id, runId: 'r_1' })),
     },
@@ -151,7 +150,11 @@ const WRONG: [string, Partial<Evidence>, Partial<Verdict>][] = [
     { workflows: [{ id: 'r_1', status: 'failed' }] },
     { untrue: 1 },
   ],
-  ["another's pipeline", { ...handedOver('7'), calls: [{ ...call(201), target: 'GitLab' }] }, { untrue: 1 }],
+  [
+    "another's pipeline",
+    { ...handedOver({ externalRunId: '7' }), calls: [{ ...call(201), target: 'GitLab' }] },
+    { untrue: 1 },
+  ],
   ['words that nobody knows', failed('it just failed'), { untrue: 1 }],
   ['"may have been reached" without a fault', failed(SENT), { untrue: 1 }],
   [

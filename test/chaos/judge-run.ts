@@ -40,6 +40,8 @@ export function judgeRun(run: RunCase): Finding[] {
   if (workflow.status === 'running') found('unreported', 'its workflow has not closed');
   else if (told.status === 'IN_PROGRESS' && !isHandedOver(run))
     found('unreported', `its workflow is ${workflow.status}, and Port holds it open`);
+  else if (told.status === 'IN_PROGRESS' && told.logs === 0 && told.externalRunId === undefined)
+    found('unreported', 'it was handed over, and Port was told nothing of it');
   else findings.push(...judgeTruth(run, reached));
   return findings;
 }

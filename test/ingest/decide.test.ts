@@ -246,6 +246,13 @@ describe('a record that is rejected', () => {
     expect(JSON.stringify(input).length).toBeLessThan(1000);
   });
 
+  test("is too large for Temporal and a workflow's node run, and is reported", () => {
+    const message = webhookMessage({}, { text: 'x'.repeat(1_500_000) });
+    const { reason, input } = rejected(recordOf(signed({ ...message, context: { runId: 'wfnr_abc123' } })));
+    expect(reason).toBe('too large');
+    expect(input.reportTo).toBe('wfnr_abc123');
+  });
+
   test('is measured in bytes', () => {
     const { reason } = rejected(recordOf(signed(webhookMessage({}, { text: '世'.repeat(500_000) }))));
     expect(reason).toBe('too large');
