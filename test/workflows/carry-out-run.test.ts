@@ -337,7 +337,7 @@ async function untilPending(
   handle: TestRun['handle'],
   isReached: (pending: { attempt?: number | null; cancelRequested?: boolean }) => boolean,
 ): Promise<void> {
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
     const { raw } = await handle.describe();
     const pending = raw.pendingActivities?.[0] as { attempt?: number; state?: number } | undefined;
     const CANCEL_REQUESTED = 3;
