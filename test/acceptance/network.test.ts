@@ -105,7 +105,7 @@ async function expectLogged({ logged, url }: Call, log: () => string[]): Promise
   const lines = (): string[] => log().filter((line) => line.includes(host));
   if (logged === undefined) expect(lines()).toEqual([]);
   // A tunnel is logged when it ends.
-  else await until(`${logged} for ${host}`, () => lines().some((line) => line.includes(logged)), 5000);
+  else await until(`${logged} for ${host}`, () => lines().some((line) => line.includes(logged)), 30_000);
 }
 
 /** Nobody has learned a proxy's password: not Port, Temporal, the target, nor who reads the worker's output. */

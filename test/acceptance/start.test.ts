@@ -73,7 +73,7 @@ function processesWith(entry: string): string[] {
 
 /** Resolves once nothing is left; a process that was killed takes a moment to go. */
 async function untilNothingIsLeft(launched: Launched): Promise<void> {
-  await until('its processes are gone', () => launched.leftovers().length === 0, 5000).catch(() => {});
+  await until('its processes are gone', () => launched.leftovers().length === 0, 30_000).catch(() => {});
   expect(launched.leftovers()).toEqual([]);
   expect(launched.temporaryFiles()).toEqual([]);
 }

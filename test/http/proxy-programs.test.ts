@@ -129,7 +129,7 @@ const socks5Connect = (host: string, port: number): number[] => [
 const socks4Connect = (port: number): number[] => [4, 1, port >> 8, port & 255, 127, 0, 0, 1, 0];
 
 async function untilLogged(proxy: RunningProxy, text: RegExp): Promise<void> {
-  const until = Date.now() + 10_000;
+  const until = Date.now() + 60_000;
   while (!proxy.log().some((line) => text.test(line))) {
     if (Date.now() > until) throw new Error(`no ${text} in:\n${proxy.log().join('\n')}`);
     await delay(20);

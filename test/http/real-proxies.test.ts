@@ -88,7 +88,7 @@ describeWith(SQUID, 'Squid', () => {
     await call(`https://origin.test:${secure.port}/echo`, proxy);
     const log = (): string => squid.log().join('\n');
     expect(log()).toContain(`POST http://origin.test:${plain.port}/echo`);
-    for (const deadline = Date.now() + 5000; !log().includes(`CONNECT origin.test:${secure.port}`); ) {
+    for (const deadline = Date.now() + 30_000; !log().includes(`CONNECT origin.test:${secure.port}`); ) {
       if (Date.now() > deadline) throw new Error('no CONNECT in the log');
       await new Promise((resolve) => setTimeout(resolve, 25));
     }

@@ -51,7 +51,7 @@ export const PROJECT: GitlabProject = {
   triggerTokens: [{ token: 'glptt-infra', owner: 'bot', role: 'maintainer' }],
 };
 
-const CLOSE_TIMEOUT_MS = 30_000;
+const CLOSE_TIMEOUT_MS = 120_000;
 
 export interface HouseOptions {
   /** Runs wait in Port to be claimed. */
@@ -149,7 +149,7 @@ async function untilClosed(client: Client, workflowId: string): Promise<string |
 export async function until(
   what: string,
   isTrue: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   for (const deadline = Date.now() + timeoutMs; !(await isTrue()); ) {
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`);

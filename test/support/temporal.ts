@@ -65,14 +65,14 @@ export function createTestWorker(
   });
 }
 
-/** A run's input with limits short enough for a test; ids are never the same twice. */
+/** A run's input, with limits that a busy machine keeps: a test that is to meet one sets it. Ids are never the same twice. */
 export function runInput(changes: Partial<RunInput> = {}): RunInput {
   return {
     runId: `r_${randomUUID().replaceAll('-', '')}`,
     kind: 'run',
     call: 'POST gitlab.example.com platform/infra',
     message: { action: 'deploy' },
-    policy: { callTimeoutMs: 1000, workerLostAfterMs: 1000, retryWindowMs: 60_000, maxWaitMs: 60_000 },
+    policy: { callTimeoutMs: 10_000, workerLostAfterMs: 10_000, retryWindowMs: 60_000, maxWaitMs: 60_000 },
     ...changes,
   };
 }

@@ -21,11 +21,11 @@ export const portEndings: Record<string, Driver> = {
     return [ending];
   },
   'port-refused-status': async (stage) => {
-    // Not sent, and so tried again for a while, until which the report does not come.
-    const run = await stage.publish(`http://127.0.0.1:${await closedPort()}/`);
+    const run = await stage.unpublished(`http://127.0.0.1:${await closedPort()}/`);
     const body = { ok: false, error: 'run_synchronized_error', message: 'Cannot change status' };
     const path = new RegExp(`/${run.id}$`);
     stage.house.port.inject({ kind: 'respond', method: 'PATCH', path, response: { status: 422, body } });
+    await stage.start(run, stage.mainQueue);
     const ending = await stage.closed(run);
     expect(run.logs.at(-1)).toMatchObject({
       message: expect.stringContaining('ECONNREFUSED'),

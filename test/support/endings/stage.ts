@@ -46,9 +46,9 @@ export const GROUP = 'ends';
 export const HEADER_TOKEN = randomBytes(16).toString('hex');
 /** The limits of every run on this stage, unless it is started with others. */
 export const POLICY: CallPolicy = {
-  // Ample: on a busy machine an answer may be late without being lost, and so may an attempt.
-  callTimeoutMs: 8000,
-  workerLostAfterMs: 6000,
+  // Nobody waits for these two: a run that is to meet them is started with shorter ones.
+  callTimeoutMs: 120_000,
+  workerLostAfterMs: 60_000,
   retryWindowMs: 1000,
   maxWaitMs: 60_000,
 };
@@ -176,6 +176,18 @@ export class Stage {
   /** A run that Port has, and has told nobody of: whoever makes it starts or publishes it himself. */
   unpublished(url: string): Promise<Run> {
     return this.trigger(webhookMethod(url, { agent: false }));
+  }
+
+  /** The task queue of the house's worker. */
+  get mainQueue(): string {
+    return this.house.environment['KAFKA_CONSUMER_GROUP_ID'] ?? '';
+  }
+
+  /** How a run of this webhook ends that is given up after `callTimeoutMs`. */
+  async givenUp(url: string, callTimeoutMs: number): Promise<Ending> {
+    const run = await this.unpublished(url);
+    await this.start(run, this.mainQueue, { callTimeoutMs });
+    return this.closed(run);
   }
 
   /** Starts the workflow of an unpublished run, on a task queue and with limits of its own. */

@@ -5,6 +5,9 @@ import { createTestCa } from '../../../local/parts/test-ca.js';
 import { startPrivateService } from '../../../local/simulators/private-service.js';
 import { closedPort, type Driver, type Ending, type Stage } from './stage.js';
 
+/** A call is given up so soon where that is the ending: not before it could be sent, however busy the machine is. */
+const ENOUGH_TO_SEND_MS = 5000;
+
 export const targetEndings: Record<string, Driver> = {
   answered: async (stage) => [
     await stage.webhook(`${stage.house.service.url}/ok`),
@@ -54,7 +57,9 @@ export const targetEndings: Record<string, Driver> = {
   'unknown-host': async (stage) => [await stage.webhook('http://no-such-host.invalid/')],
   refused: async (stage) => [await stage.webhook(`http://127.0.0.1:${await closedPort()}/`)],
   // A peer that accepts and then says nothing: the handshake of TLS is part of making the connection.
-  'connect-timeout': async (stage) => [await stage.webhook(`https://127.0.0.1:${await rawServer(stage)}/`)],
+  'connect-timeout': async (stage) => [
+    await stage.givenUp(`https://127.0.0.1:${await rawServer(stage)}/`, ENOUGH_TO_SEND_MS),
+  ],
   'tls-cut': async (stage) => {
     const port = await rawServer(stage, (socket) => socket.once('data', () => socket.resetAndDestroy()));
     return [await stage.webhook(`https://127.0.0.1:${port}/`)];
@@ -95,7 +100,7 @@ export const targetEndings: Record<string, Driver> = {
   'no-answer': async (stage) => {
     const { service } = stage.house;
     service.inject({ kind: 'hang', path: /^\/ok\/silent$/ });
-    return [await stage.webhook(`${service.url}/ok/silent`)];
+    return [await stage.givenUp(`${service.url}/ok/silent`, ENOUGH_TO_SEND_MS)];
   },
 };
 

@@ -18,14 +18,14 @@ export const temporalEndings: Record<string, Driver> = {
   // A patience that is over before the call could be prepared, however quickly that goes.
   'worker-busy': async (stage) => {
     const run = await stage.unpublished(`${stage.house.service.url}/ok`);
-    await stage.start(run, mainQueue(stage), { workerLostAfterMs: -1, retryWindowMs: 0 });
+    await stage.start(run, stage.mainQueue, { workerLostAfterMs: -1, retryWindowMs: 0 });
     return [await stage.closed(run)];
   },
   'cancelled-before': async (stage) => [(await dayWithoutWorker(stage)).cancelled],
 
   'cancelled-between': async (stage) => {
     const run = await stage.unpublished('http://127.0.0.1:1/');
-    const handle = await stage.start(run, mainQueue(stage), { retryWindowMs: 60_000 });
+    const handle = await stage.start(run, stage.mainQueue, { retryWindowMs: 60_000 });
     await until('it waits for its next attempt', async () => (await stage.house.attemptOf(run.id)) >= 2);
     await handle.cancel();
     return [await stage.closed(run)];
@@ -98,19 +98,22 @@ async function liveThrough(stage: Stage): Promise<DayWithoutWorker> {
   const worker = await house.agent('worker', { TEMPORAL_TASK_QUEUE: queue });
   const beforeReport = await stage.unpublished(`${house.service.url}/ok`);
   // Longer than Port's client waits by itself, so that the worker is killed between two attempts.
-  const response = { status: 429, headers: { 'retry-after': '10' } };
+  const response = { status: 429, headers: { 'retry-after': '15' } };
   house.port.inject({ kind: 'respond', path: new RegExp(`/${beforeReport.id}/`), response, times: 1 });
   await stage.start(beforeReport, queue);
-  await until(
-    'the report waits for its next attempt',
-    async () =>
-      (await house.attemptOf(beforeReport.id)) === 2 &&
-      (await pendingState(stage, beforeReport.id)) === SCHEDULED,
-  );
   const target = stage.gate();
   const inCall = await stage.unpublished(target.url);
-  await stage.start(inCall, queue);
-  await until('the target is called', target.isReached);
+  // It is given up for lost after both: long enough for the worker to be killed in the middle of it.
+  await stage.start(inCall, queue, { callTimeoutMs: 12_000, workerLostAfterMs: 4000 });
+  await Promise.all([
+    until(
+      'the report waits for its next attempt',
+      async () =>
+        (await house.attemptOf(beforeReport.id)) === 2 &&
+        (await pendingState(stage, beforeReport.id)) === SCHEDULED,
+    ),
+    until('the target is called', target.isReached),
+  ]);
   worker.signal('SIGKILL');
   await worker.exited;
 
@@ -174,10 +177,6 @@ function activitiesOf({ house, outbound, portClient }: Stage, send = outbound.se
     detailedLogging: true,
     logger: createLogger('fatal', 'test'),
   });
-}
-
-function mainQueue(stage: Stage): string {
-  return stage.house.environment['KAFKA_CONSUMER_GROUP_ID'] ?? '';
 }
 
 /** The state of the activity that is under way; undefined when there is none. */
