@@ -10,11 +10,11 @@ import type { MappingProblem } from '../port/mapping/evaluator.js';
 import type { Mapping } from '../port/mapping/mapping.js';
 import type { MappingBook } from '../port/mapping/mapping-book.js';
 import { usableRequest } from '../port/mapping/usable-request.js';
-import { type InvocationMethod, isObject, type JsonObject } from '../port/message.js';
+import type { InvocationMethod, JsonObject } from '../port/message.js';
 import { type Conclusion, concludeGitlab, concludeWebhook, type Outcome } from '../port/outcome.js';
 import { type PlanContext, planRequest } from '../port/plan.js';
 import { decryptFields } from '../port/secrets/decrypt.js';
-import { isSensitiveName } from '../port/secrets/sensitive.js';
+import { secretsOfCall } from '../port/secrets/secrets-in.js';
 
 export interface PreparedCall {
   request: OutboundRequest;
@@ -63,7 +63,7 @@ function prepareBuiltIn(
   const conclude = invocation.type === 'GITLAB' ? concludeGitlab : concludeWebhook;
   return {
     request: plan.request,
-    secrets: [...(plan.secret ? [plan.secret] : []), ...sensitiveIn(plan.request.headers)],
+    secrets: [...(plan.secret ? [plan.secret] : []), ...secretsOfCall(plan.request, message)],
     notes: [],
     conclude: async (response, about) => conclude(response, about),
   };
@@ -95,7 +95,11 @@ async function prepareMapped(
   const hasBody = mapped.request.body !== null;
   return {
     request: { method, url, headers, ...(hasBody && { body }) },
-    secrets: [...decrypted.secrets, ...sensitiveIn(headers), ...sensitiveIn(mapped.request.body)],
+    secrets: [
+      ...decrypted.secrets,
+      // What a mapping may see, it can have put anywhere.
+      ...secretsOfCall({ url, headers }, environment, mapped.request.body, decrypted.message),
+    ],
     notes: [...undecrypted, ...mapped.problems.map(({ text }) => text)],
     async conclude(response, about, inTurn) {
       const outcome = concludeWebhook(response, about);
@@ -150,14 +154,4 @@ function nothingMatches(problems: MappingProblem[]): string {
 
 function textOf(problems: MappingProblem[]): string {
   return [...new Set(problems.map(({ text }) => text))].join('; ');
-}
-
-/** The texts under names that say that they are secret: `Authorization`, `token`; of `Bearer …`, what follows as well. */
-function sensitiveIn(value: unknown): string[] {
-  if (!isObject(value as JsonObject)) return [];
-  return Object.entries(value as JsonObject).flatMap(([name, inner]) => {
-    if (typeof inner !== 'string' || !isSensitiveName(name)) return [];
-    const credentials = /^\s*[A-Za-z][\w-]* +(\S+)\s*$/.exec(inner)?.[1];
-    return credentials === undefined ? [inner] : [inner, credentials];
-  });
 }

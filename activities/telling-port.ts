@@ -3,7 +3,7 @@
  */
 import { activityInfo, Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { PortError } from '../port/client.js';
+import { forLog, PortError } from '../port/client.js';
 import { retryAfterMs } from '../port/retry-after.js';
 import { FAILURES } from '../workflows/contract.js';
 
@@ -40,11 +40,13 @@ export function rememberedSteps<Step extends string>(
  * grace is over, so is the attempt: the next one, of another worker, goes on where it stopped.
  */
 export async function translatingFailures<T>(act: () => Promise<T>): Promise<T> {
-  const { cancellationSignal } = Context.current();
+  const { cancellationSignal, log } = Context.current();
   try {
     if (cancellationSignal.aborted) throw new Error(STOPPED);
     return await Promise.race([act(), whenAborted(cancellationSignal)]);
   } catch (error) {
+    // The failure goes into the history, which may be encrypted; the log never is.
+    log.warn(`Port was not told: ${forLog(error)}`);
     const message = error instanceof Error ? error.message : 'Port could not be told';
     if (error instanceof PortError && error.isFinal) {
       throw ApplicationFailure.nonRetryable(message, FAILURES.portRefused);

@@ -9,15 +9,19 @@ export interface OutboundRequest {
 
 export const MAX_REDIRECTS = 30;
 
-/** Headers that stay with the host they were made for. */
-const BOUND_TO_HOST = ['authorization', 'cookie', 'x-port-signature', 'x-port-timestamp'];
+/** What another host has to know of the request. Any other header may be a credential for the first one. */
+const FOR_ANY_HOST = [
+  ...['accept', 'accept-charset', 'accept-encoding', 'accept-language', 'user-agent', 'idempotency-key'],
+  ...['content-type', 'content-encoding', 'content-language', 'content-length', 'transfer-encoding'],
+];
 const ABOUT_THE_BODY = ['content-length', 'content-type', 'transfer-encoding'];
 
 /**
  * The request that a response asks for, or undefined when it is no redirect.
  *
  * 303 and 302 become GET, 301 does so after POST; 307 and 308 repeat the request as it is. The source of the
- * rules is `requests.sessions.SessionRedirectMixin`; unlike there, our signature does not cross hosts either.
+ * rules is `requests.sessions.SessionRedirectMixin`; unlike there, where `Authorization` alone stays behind, no
+ * header that may be a credential crosses hosts.
  */
 export function followingRequest(
   request: OutboundRequest,
@@ -30,12 +34,11 @@ export function followingRequest(
   const to = new URL(location, from);
   const method = methodAfter(request.method, status);
   const keepsBody = status === 307 || status === 308;
-  const dropped = [
-    ...(keepsCredentials(from, to) ? [] : BOUND_TO_HOST),
-    ...(keepsBody ? [] : ABOUT_THE_BODY),
-  ];
+  const goesAlong = (name: string) =>
+    (keepsCredentials(from, to) || FOR_ANY_HOST.includes(name)) &&
+    (keepsBody || !ABOUT_THE_BODY.includes(name));
   const headers = Object.fromEntries(
-    Object.entries(request.headers).filter(([name]) => !dropped.includes(name.toLowerCase())),
+    Object.entries(request.headers).filter(([name]) => goesAlong(name.toLowerCase())),
   );
   return {
     method,

@@ -59,9 +59,17 @@ export class PortError extends Error {
     readonly response: Pick<OutboundResponse, 'headers'>,
     /** Port itself refuses this very request, and would again: no credentials, load or gateway in between. */
     readonly isFinal: boolean,
+    /** The message without Port's own words, which may quote what it was sent: for the process's log. */
+    readonly forLog = message,
   ) {
     super(message);
   }
+}
+
+/** What the process's log may say of an error on the way to Port: nothing of a message or an answer. */
+export function forLog(error: unknown): string {
+  if (error instanceof PortError) return error.forLog;
+  return error instanceof Error ? error.message : 'unknown reason';
 }
 
 export class PortClient {
@@ -243,8 +251,11 @@ export class PortClient {
     const said = textAt(body, 'message');
     const advice = ADVICE[response.status] ?? '';
     const words = said ? `: ${excerpt(said, MAX_QUOTE_LENGTH)}` : '';
-    const message = `Port answered ${response.status} ${code} to ${what}${words}${advice}`;
-    throw new PortError(response.status, code, message, { headers: response.headers }, isFinal);
+    const { status, headers } = response;
+    const message = `Port answered ${status} ${code} to ${what}${words}${advice}`;
+    const shownCode = CODE.test(code) ? code : `http_${status}`;
+    const plain = `Port answered ${status} ${shownCode} to ${what}${advice}`;
+    throw new PortError(status, code, message, { headers }, isFinal, plain);
   }
 }
 
@@ -266,6 +277,9 @@ function waitBeforeRepeating(error: unknown, method: string, attempt: number): n
 function isRefusal(status: number): boolean {
   return status >= 400 && status < 500 && ![401, 403, 408, 429].includes(status);
 }
+
+/** What is no such word is a gateway's sentence. */
+const CODE = /^\w{1,60}$/;
 
 const ADVICE: Record<number, string> = {
   401: '. Check PORT_CLIENT_ID and PORT_CLIENT_SECRET, and that PORT_API_BASE_URL is of your region',

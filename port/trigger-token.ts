@@ -1,6 +1,7 @@
 /** GitLab trigger tokens: one variable a project, `<group with / as _>_<project>`, as the old agent reads them. */
 import type { Environment } from '../config/config.js';
 import { OWN_VARIABLES } from '../config/variables.js';
+import { namesProxy } from './proxy-variable.js';
 
 export type TriggerToken = { token: string } | { problem: string };
 
@@ -12,12 +13,12 @@ export type TriggerToken = { token: string } | { problem: string };
  */
 export function findTriggerToken(group: string, project: string, environment: Environment): TriggerToken {
   const name = `${group.replaceAll('/', '_')}_${project}`;
-  if (isOwn(name))
+  if (isOwn(name, environment))
     return { problem: `${name} is a variable of the agent itself and is never used as a trigger token` };
   const token = Object.hasOwn(environment, name) ? environment[name] : undefined;
   if (token?.trim()) return { token };
   const similar = Object.keys(environment).find(
-    (n) => n.toLowerCase() === name.toLowerCase() && !isOwn(n) && environment[n]?.trim(),
+    (n) => n.toLowerCase() === name.toLowerCase() && !isOwn(n, environment) && environment[n]?.trim(),
   );
   const hint = similar
     ? `; the name is case sensitive, and there is a ${similar}`
@@ -25,6 +26,6 @@ export function findTriggerToken(group: string, project: string, environment: En
   return { problem: `there is no trigger token for ${group}/${project}: set the variable ${name}${hint}` };
 }
 
-function isOwn(name: string): boolean {
-  return OWN_VARIABLES.has(name) || /^TEMPORAL_/.test(name) || /^(https?|all)_proxy$/i.test(name);
+function isOwn(name: string, environment: Environment): boolean {
+  return OWN_VARIABLES.has(name) || /^TEMPORAL_/.test(name) || namesProxy(name, environment[name]);
 }

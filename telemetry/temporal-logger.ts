@@ -1,4 +1,5 @@
 /** Temporal's SDK and its native core write into the process's own log. */
+import { ApplicationFailure } from '@temporalio/common';
 import {
   type LogMetadata,
   makeTelemetryFilterString,
@@ -10,7 +11,7 @@ import type { Logger } from './logger.js';
 /** Settings that hold for the whole process; must run before anything else of Temporal's. */
 export function installRuntime(logger: Logger): void {
   Runtime.install({
-    logger: bridge(logger),
+    logger: temporalLogger(logger),
     // Signals are the command's own business: the order in which things stop matters.
     shutdownSignals: [],
     telemetryOptions: {
@@ -19,7 +20,8 @@ export function installRuntime(logger: Logger): void {
   });
 }
 
-function bridge(logger: Logger): TemporalLogger {
+/** What Temporal's SDK writes into, and activities by their context; it ends up in the process's log. */
+export function temporalLogger(logger: Logger): TemporalLogger {
   const write =
     (level: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: LogMetadata) =>
       logger[level](plain(message, meta), message);
@@ -33,15 +35,22 @@ function bridge(logger: Logger): TemporalLogger {
   };
 }
 
-/** This line of the SDK's comes with how the run ended, which may quote the target's answer. */
-const QUOTES_OUTCOME = 'Workflow failed';
+/** These lines of the SDK's come with what ended a run or a step: it may quote the message, or what was answered. */
+const QUOTING = ['Workflow failed', 'Activity failed'];
 
-/** Of the SDK's metadata, what identifies the run, and errors by their message alone. */
+/** Of the SDK's metadata, what identifies the run, and errors by their message or kind alone. */
 function plain(message: string, meta: LogMetadata = {}): object {
   const { workflowId, workflowType, activityType, attempt, taskQueue, error } = meta;
   const runId = meta['runId'] ?? meta['run_id'];
-  const told = message === QUOTES_OUTCOME ? undefined : messageOf(error);
+  const told = QUOTING.includes(message) ? kindOf(error) : messageOf(error);
   return { workflowId, workflowType, activityType, attempt, taskQueue, runId, error: told };
+}
+
+/** The type of a failure of ours, such as `PortUnavailable`; the class of any other error. */
+function kindOf(error: unknown): string | undefined {
+  if (error === undefined) return undefined;
+  if (error instanceof ApplicationFailure && error.type) return error.type;
+  return error instanceof Error ? error.name : typeof error;
 }
 
 function messageOf(error: unknown): string | undefined {

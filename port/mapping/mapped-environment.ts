@@ -12,20 +12,23 @@ import {
   variables,
   WITHOUT_EFFECT,
 } from '../../config/variables.js';
+import { isProxyVariable } from '../proxy-variable.js';
 
 const TEMPORAL_SECRET = /^TEMPORAL_(?:API_KEY|TLS_\w+_DATA|GRPC_META_\w+|CODEC_\w+)$/i;
 const OTHER_SECRET =
   /^(?:PORT_CLIENT_SECRET|PORT_AGENT_PRIVATE_KEY\w*|KAFKA_\w*(?:PASSWORD|USERNAME|SECRET)\w*)$/i;
 const SECRET_WORD = /(?:SECRET|PASSWORD|PRIVATE_KEY|API_KEY|ENCRYPTION_KEY|CREDENTIALS)/;
-const PROXY = /_proxy$/i;
 
-/** The variables a mapping may see; proxies' addresses without user and password. */
+/** The variables a mapping may see; the agent's own addresses and those of proxies without user and password. */
 export function mappingEnvironment(environment: Environment): Record<string, string> {
   const visible = Object.entries(environment).flatMap(([name, value]): [string, string][] => {
     if (value === undefined) return [];
-    if (!PROXY.test(name)) return isSecret(name) ? [] : [[name, value]];
-    const address = withoutCredentials(value);
-    return address === undefined ? [] : [[name, address]];
+    if (isProxyVariable(name)) {
+      const address = withoutCredentials(value);
+      return address === undefined ? [] : [[name, address]];
+    }
+    if (isSecret(name)) return [];
+    return [[name, OWN_VARIABLES.has(name) ? withoutUserinfo(value) : value]];
   });
   return Object.fromEntries(visible);
 }
@@ -39,6 +42,16 @@ function isSecret(name: string): boolean {
 
 function isNoted(name: VariableName): boolean {
   return notesOf(name).secret === true;
+}
+
+/** An address loses user and password; any other value stays as it is. */
+function withoutUserinfo(value: string): string {
+  if (!URL.canParse(value)) return value;
+  const { username, password } = new URL(value);
+  // Not written anew, as that would change the rest of it.
+  return username === '' && password === ''
+    ? value
+    : value.replace(/^(\s*[a-z][a-z\d+.-]*:\/*)[^/?#\\]*@/i, '$1');
 }
 
 /** undefined when the text holds credentials, or may, and is not understood. */

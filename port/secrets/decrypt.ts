@@ -6,7 +6,8 @@
  * An empty text is nothing, too: an optional input that was left out.
  */
 import { constants, createDecipheriv, type KeyObject, privateDecrypt } from 'node:crypto';
-import { at, isObject, type Json, type JsonObject, nestsDeeper } from '../message.js';
+import { at, isObject, type Json, type JsonObject } from '../message.js';
+import { partsOf, structureIn } from './parts.js';
 
 export interface DecryptionKeys {
   /** Of the organization; its first 32 bytes are the key of `aes256-gcm` inputs. */
@@ -29,9 +30,6 @@ const TAG_LENGTH = 16;
 /** Port's `aes256-gcm` has an unusually long IV; WebCrypto, which encrypts in the browser, the usual one. */
 const AES_IV_LENGTH = 16;
 const CLIENT_SIDE_IV_LENGTH = 12;
-
-/** Shorter lines of a secret (`}`, `spec:`) stand in too many other texts to be secrets by themselves. */
-const MIN_LINE_LENGTH = 8;
 
 /**
  * Decrypts the values at `paths`: dots between keys, array indices as numbers, from the message's root on.
@@ -193,30 +191,4 @@ function restored(plaintext: string, type: Json | undefined): Json {
   if (type !== 'object' && type !== 'array') return plaintext;
   const parsed = structureIn(plaintext);
   return parsed !== undefined && Array.isArray(parsed) === (type === 'array') ? parsed : plaintext;
-}
-
-/** The object or array that a text is in JSON. */
-function structureIn(text: string): Json[] | JsonObject | undefined {
-  if (!/^\s*[[{]/.test(text)) return undefined;
-  try {
-    const parsed: Json = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null && !nestsDeeper(parsed) ? parsed : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A target may give back a secret in pieces: one field of an object, one line of a key file. */
-function partsOf(plaintext: string): string[] {
-  const parts = [plaintext, plaintext.trim()].filter((part) => part !== '');
-  const structure = structureIn(plaintext);
-  if (structure !== undefined) return [...parts, JSON.stringify(structure), ...leavesOf(structure)];
-  const lines = plaintext.split(/[\r\n]+/).map((line) => line.trim());
-  return lines.length > 1 ? [...parts, ...lines.filter((line) => line.length >= MIN_LINE_LENGTH)] : parts;
-}
-
-function leavesOf(value: Json): string[] {
-  if (typeof value === 'object' && value !== null) return Object.values(value).flatMap(leavesOf);
-  if (typeof value === 'string') return partsOf(value);
-  return typeof value === 'number' ? [String(value)] : [];
 }

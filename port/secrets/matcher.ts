@@ -17,12 +17,20 @@ interface Pattern {
   after: number;
 }
 
+/** The nodes of one depth, and by which edge each of them is reached. */
+interface Level {
+  nodes: number[];
+  parents: number[];
+  codes: number[];
+}
+
 export type Range = { start: number; end: number };
 
 export class Matcher {
   /** Steps taken so far; a test holds them against the length of the text. */
   steps = 0;
-  readonly #next = new Map<number, number>();
+  /** By code, where it leads from each node. */
+  readonly #edges = new Map<number, Map<number, number>>();
   readonly #fail: number[] = [0];
   /** How far before a node's end the longest pattern that ends there begins; 0 where none does. */
   readonly #reach: number[] = [0];
@@ -35,8 +43,9 @@ export class Matcher {
     const patterns = [...this.#whole]
       .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
       .flatMap((secret) => [...plainPatterns(secret), ...base64Patterns(secret)]);
-    for (const pattern of patterns) this.#add(pattern);
-    this.#link();
+    const levels: Level[] = [];
+    for (const pattern of patterns) this.#add(pattern, levels);
+    this.#link(levels);
   }
 
   /** Whether a text is a secret from end to end, a short one included. */
@@ -51,7 +60,7 @@ export class Matcher {
 
   /** Whether there is nothing to look for inside of texts. */
   get isEmpty(): boolean {
-    return this.#next.size === 0;
+    return this.#edges.size === 0;
   }
 
   /** Where known secrets stand among these UTF-16 codes; those that overlap or touch mostly as one range. */
@@ -79,7 +88,7 @@ export class Matcher {
     let node = from;
     for (;;) {
       this.steps++;
-      const next = this.#next.get(node * 0x10000 + code);
+      const next = this.#edges.get(code)?.get(node);
       if (next !== undefined) return next;
       if (node === 0) return 0;
       node = this.#fail[node] as number;
@@ -94,14 +103,21 @@ export class Matcher {
     return length;
   }
 
-  #add({ text, before, after }: Pattern): void {
+  #add({ text, before, after }: Pattern, levels: Level[]): void {
     let node = 0;
     const built = Math.min(text.length, MAX_BUILT_LENGTH);
     for (let i = 0; i < built; i++) {
-      const edge = node * 0x10000 + text.charCodeAt(i);
-      const next = this.#next.get(edge) ?? this.#fail.length;
+      const code = text.charCodeAt(i);
+      const edges = this.#edges.get(code) ?? new Map<number, number>();
+      this.#edges.set(code, edges);
+      const next = edges.get(node) ?? this.#fail.length;
       if (next === this.#fail.length) {
-        this.#next.set(edge, next);
+        edges.set(node, next);
+        const level = levels[i] ?? { nodes: [], parents: [], codes: [] };
+        levels[i] = level;
+        level.nodes.push(next);
+        level.parents.push(node);
+        level.codes.push(code);
         this.#fail.push(0);
         this.#reach.push(0);
         this.#after.push(0);
@@ -113,25 +129,16 @@ export class Matcher {
     if (text.length > built) this.#rest.set(node, (this.#rest.get(node) ?? []).concat(text.slice(built)));
   }
 
-  /** Edges were added parents first, yet depth by depth is what the failure links need. */
-  #link(): void {
-    const children: number[][] = [];
-    for (const [edge, child] of this.#next) {
-      const parent = Math.floor(edge / 0x10000);
-      children[parent] ??= [];
-      children[parent].push(edge % 0x10000, child);
-    }
-    const queue = [0];
-    for (const node of queue) {
-      const edges = children[node] ?? [];
-      for (let i = 0; i < edges.length; i += 2) {
-        const child = edges[i + 1] as number;
-        const fail = node === 0 ? 0 : this.#step(this.#fail[node] as number, edges[i] as number);
-        this.#fail[child] = fail;
+  /** Depth by depth, as a node's failure link leads to one that is less deep. */
+  #link(levels: Level[]): void {
+    for (const [depth, { nodes, parents, codes }] of levels.entries()) {
+      for (const [i, node] of nodes.entries()) {
+        const fail =
+          depth === 0 ? 0 : this.#step(this.#fail[parents[i] as number] as number, codes[i] as number);
+        this.#fail[node] = fail;
         // The longest one that ends here covers all the others.
-        this.#reach[child] = Math.max(this.#reach[child] as number, this.#reach[fail] as number);
-        this.#after[child] = Math.max(this.#after[child] as number, this.#after[fail] as number);
-        queue.push(child);
+        this.#reach[node] = Math.max(this.#reach[node] as number, this.#reach[fail] as number);
+        this.#after[node] = Math.max(this.#after[node] as number, this.#after[fail] as number);
       }
     }
     this.steps = 0;

@@ -36,13 +36,22 @@ export function redact(value: Json, secrets: readonly string[], options: RedactO
   return new Redactor(secrets, options).redact(value);
 }
 
-/** The same for many values: what is known of the secrets is worked out once. */
+/** What is told of a call comes in several texts, and all of them are looked through for the same secrets. */
+const matchers = new WeakMap<readonly string[], Matcher>();
+
+function matcherOf(secrets: readonly string[]): Matcher {
+  const matcher = matchers.get(secrets) ?? new Matcher(secrets);
+  matchers.set(secrets, matcher);
+  return matcher;
+}
+
+/** The same for many values: what is known of the secrets is worked out once for a list, which must not change. */
 export class Redactor {
   readonly matcher: Matcher;
   readonly #named: boolean;
 
   constructor(secrets: readonly string[], options: RedactOptions = {}) {
-    this.matcher = new Matcher(secrets);
+    this.matcher = matcherOf(secrets);
     this.#named = options.only !== 'known';
   }
 

@@ -8,6 +8,11 @@ const request = {
     'X-Port-Signature': 's',
     'Content-Type': 'application/json',
     'Idempotency-Key': 'r_1',
+    'User-Agent': 'agent',
+    'PRIVATE-TOKEN': 'glpat',
+    'X-Api-Key': 'k',
+    'Proxy-Authorization': 'p',
+    'X-Team': 'platform',
   },
   body: '{}',
 };
@@ -43,6 +48,16 @@ test.each([
   expect('Authorization' in headers).toBe(kept);
   expect('X-Port-Signature' in headers).toBe(kept);
   expect(headers['Idempotency-Key']).toBe('r_1');
+});
+
+test('of what the author of an action or mapping wrote, another host gets what it needs for the body', () => {
+  const { body, headers } = followingRequest(request, 307, 'http://b.example/') ?? {};
+  expect(body).toBe('{}');
+  expect(headers).toEqual({
+    'Content-Type': 'application/json',
+    'Idempotency-Key': 'r_1',
+    'User-Agent': 'agent',
+  });
 });
 
 test.each([

@@ -7,7 +7,7 @@ import {
   type PortSimulatorOptions,
   startPortSimulator,
 } from '../../local/simulators/port.js';
-import { PortClient, PortError } from '../../port/client.js';
+import { forLog, PortClient, PortError } from '../../port/client.js';
 import { WEBHOOK } from '../local/simulators/port-fixtures.js';
 import { testNetwork } from '../support/network.js';
 
@@ -286,6 +286,16 @@ describe('refusals', () => {
       'Port answered 403 forbidden to GET /v1/actions/runs/r_1: IP not whitelisted. ' +
         "Use the credentials of the organization, not of a person, and check Port's list of allowed IP addresses",
     );
+  });
+
+  test('for the log, it says all of that but what Port said', async () => {
+    const { port } = await setup();
+    const error = await refusal(clientOf(port.url, { clientSecret: 'wrong' }).isOpen('r_1'));
+    expect(forLog(error)).toBe(
+      'Port answered 401 unauthorized to POST /v1/auth/access_token. ' +
+        'Check PORT_CLIENT_ID and PORT_CLIENT_SECRET, and that PORT_API_BASE_URL is of your region',
+    );
+    expect(forLog(new Error('connecting failed'))).toBe('connecting failed');
   });
 
   test('too many calls are refused with the headers that say when to come back', async () => {

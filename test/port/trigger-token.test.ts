@@ -8,6 +8,8 @@ const OWN = {
   HTTPS_PROXY: 'http://user:pass@proxy',
   https_proxy: 'http://user:pass@proxy',
   ALL_PROXY: 'socks5://user:pass@proxy',
+  ftp_proxy: 'http://user:pass@proxy',
+  Some_Other_Proxy: 'user:pass@proxy',
 };
 
 test.each([
@@ -49,6 +51,10 @@ test.each(Object.keys(OWN))("the agent's own %s is never a token", (name) => {
   expect(found).toEqual({
     problem: `${name} is a variable of the agent itself and is never used as a trigger token`,
   });
+});
+
+test('a project that is called proxy has a token like any other', () => {
+  expect(findTriggerToken('infra', 'proxy', { infra_proxy: 'glptt' })).toEqual({ token: 'glptt' });
 });
 
 test("the agent's own are refused even under a group of several parts", () => {

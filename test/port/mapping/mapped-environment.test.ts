@@ -51,3 +51,21 @@ test.each([
     expect(mappingEnvironment({ [name]: value })[name]).toBe(expected);
   }
 });
+
+test.each([
+  ['https://user:pass@git.corp/gitlab', 'https://git.corp/gitlab'],
+  ['https://token@git.corp', 'https://git.corp'],
+  ['https://user:p@ss@git.corp/a@b', 'https://git.corp/a@b'],
+  [' https://user:pass@git.corp', ' https://git.corp'],
+  ['https:user:pass@git.corp', 'https:git.corp'],
+  ['https://git.corp/a@b', 'https://git.corp/a@b'],
+  ['https://git.corp', 'https://git.corp'],
+])("of the agent's own address %s %s is seen", (value, expected) => {
+  const names = ['GITLAB_URL', 'PORT_API_BASE_URL', 'TEMPORAL_UI_URL'];
+  for (const name of names) expect(mappingEnvironment({ [name]: value })[name]).toBe(expected);
+});
+
+test('an address that is there for mappings is seen with its credentials', () => {
+  const DATABASE_URL = 'postgres://user:pass@db.corp/x';
+  expect(mappingEnvironment({ DATABASE_URL })).toEqual({ DATABASE_URL });
+});
