@@ -2,6 +2,7 @@
  * Turns the records of a batch into workflows: decides in order, starts side by side, and says how far the
  * unbroken row of accepted records reaches. Only that may be committed.
  */
+import { forLog } from '../port/client.js';
 import type { Health, HealthLoop } from '../telemetry/health.js';
 import type { Logger } from '../telemetry/logger.js';
 import { NotStartedError, type WorkflowStarter } from '../temporal/start-workflow.js';
@@ -38,11 +39,10 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
   return async (batch, context) => {
     const loop = health.loop('ingest');
     const refusal = await acceptBatch(batch, context, loop).finally(() => loop.end());
-    // Whoever has the records next finds out.
+    // Whoever has the records next finds out; what was broken off says nothing of whether the partition moves.
     if (context.signal.aborted) return {};
     if (refusal !== undefined) return { retryAfterMs: partitions.hold(batch, refusal) };
-    // What was broken off says nothing of whether the partition moves.
-    if (!context.signal.aborted) partitions.moved(batch);
+    partitions.moved(batch);
     return {};
   };
 
@@ -75,7 +75,7 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
         })
         .catch((error) => {
           if (error instanceof NotStartedError && error.exhausted) slots.narrow();
-          const reason = `Temporal did not take ${recordName(record)}: ${messageOf(error)}`;
+          const reason = `Temporal did not take ${recordName(record)}: ${forLog(error)}`;
           refusal ??= { reason, told: NOT_TAKEN };
         })
         .finally(() => {
@@ -103,7 +103,7 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
     } catch (error) {
       return {
         kind: 'undecidable',
-        reason: `${recordName(record)} can't be decided on: ${messageOf(error)}`,
+        reason: `${recordName(record)} can't be decided on: ${forLog(error)}`,
       };
     }
   }
@@ -141,10 +141,6 @@ function signatureOf(decision: Decision): 'good' | 'bad' | undefined {
   if (decision.kind !== 'start' && decision.kind !== 'reject') return undefined;
   if (decision.signedMs !== undefined) return 'good';
   return decision.kind === 'reject' && decision.reason === 'bad signature' ? 'bad' : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown reason';
 }
 
 /** How far the unbroken row of accepted records reaches from the batch's first. */

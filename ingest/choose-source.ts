@@ -4,7 +4,7 @@ import type { Config } from '../config/config.js';
 import type { Network } from '../http/network.js';
 import { secureContextOf } from '../http/trust/secure-context.js';
 import { PortClaims } from '../port/claims.js';
-import type { PortClient } from '../port/client.js';
+import { forLog, type PortClient } from '../port/client.js';
 import type { Health } from '../telemetry/health.js';
 import type { Logger } from '../telemetry/logger.js';
 import { CredentialBook, isRefusal } from './kafka-credentials.js';
@@ -54,7 +54,7 @@ async function announce(
       return await client.announceSource(source);
     } catch (error) {
       if (stop.aborted) return;
-      const reason = error instanceof Error ? error.message : 'unknown reason';
+      const reason = forLog(error);
       const advice = "Unless Port's setting is so already, runs go another way";
       logger.warn({ source }, `Port could not be told that runs come by ${source}: ${reason}. ${advice}`);
       if (isRefusal(error)) return;

@@ -1,5 +1,6 @@
 /** What was claimed in one go, and what came of it: acknowledged once it is durable, or left to other agents. */
 import type { Acknowledgement } from '../port/claims.js';
+import { forLog } from '../port/client.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ClaimQueue } from './claim-queue.js';
 import type { SourceRecord } from './record-source.js';
@@ -66,7 +67,7 @@ export class ClaimedBatch {
     try {
       this.tell(id, await this.queue.acknowledge(id));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : 'unknown reason';
+      const reason = forLog(error);
       this.logger.warn(
         { queue: this.queue.topic, id },
         `could not be acknowledged: ${reason}. Port hands it out again, and it will be recognized`,

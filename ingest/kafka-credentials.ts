@@ -1,7 +1,7 @@
 /** Brokers and credentials as Port gives them, and how long what it gave counts. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.js';
-import { type PortClient, PortError } from '../port/client.js';
+import { forLog, type PortClient, PortError } from '../port/client.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { KafkaAccess } from './kafka-client.js';
 
@@ -35,7 +35,7 @@ export class CredentialBook {
         return;
       } catch (error) {
         if (stop.aborted || isRefusal(error)) throw error;
-        this.logger.error({ retryInMs: waitMs }, `${CANT_BE_ASKED}: ${messageOf(error)}`);
+        this.logger.error({ retryInMs: waitMs }, `${CANT_BE_ASKED}: ${forLog(error)}`);
         await delay(waitMs, undefined, { signal: stop });
       }
     }
@@ -51,7 +51,7 @@ export class CredentialBook {
       return await this.ask();
     } catch (error) {
       if (!this.last || isRefusal(error)) throw error;
-      this.logger.warn(`${CANT_BE_ASKED}, and those it gave last are used: ${messageOf(error)}`);
+      this.logger.warn(`${CANT_BE_ASKED}, and those it gave last are used: ${forLog(error)}`);
       return this.last;
     }
   }
@@ -77,8 +77,4 @@ async function credentialsOf(client: Pick<PortClient, 'kafkaCredentials'>): Prom
 export function isRefusal(error: unknown): boolean {
   if (error instanceof NoKafkaError) return true;
   return error instanceof PortError && error.status < 500 && error.status !== 429;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

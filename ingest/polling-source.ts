@@ -9,7 +9,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.js';
 import { UNREADABLE_CLAIM } from '../port/claims.js';
-import { PortError } from '../port/client.js';
+import { forLog, PortError } from '../port/client.js';
 import { type JsonObject, nestsDeeper } from '../port/message.js';
 import { retryAfterMs } from '../port/retry-after.js';
 import type { Health, HealthPart } from '../telemetry/health.js';
@@ -202,7 +202,7 @@ class Poller {
   private failed(error: unknown): number {
     const { queue, options, pace } = this;
     const { maxBackoffMs } = options.settings;
-    const reason = error instanceof Error ? error.message : 'unknown reason';
+    const reason = forLog(error);
     if (queue.isOptional && error instanceof PortError && [403, 404].includes(error.status)) {
       const log = { queue: queue.topic, retryInMs: maxBackoffMs };
       if (!this.isRefused) options.logger.warn(log, `Port hands out no ${queue.content}: ${reason}`);

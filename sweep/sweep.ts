@@ -7,7 +7,7 @@
  * those behind it.
  */
 import { type Client, type WorkflowExecutionInfo, WorkflowNotFoundError } from '@temporalio/client';
-import { type PortClient, PortError } from '../port/client.js';
+import { forLog, type PortClient, PortError } from '../port/client.js';
 import { failIfOpen } from '../port/end-run.js';
 import type { Logger } from '../telemetry/logger.js';
 import { concernsNobody, runOf, type SweptRun } from './run-of.js';
@@ -54,7 +54,7 @@ export async function sweep(
       logger.warn({ runId, workflow: workflow.status.name }, ENDED);
     } catch (error) {
       result.failed.push(runId);
-      logger.error({ runId, reason: error instanceof Error ? error.message : String(error) }, NOT_ENDED);
+      logger.error({ runId, reason: forLog(error) }, NOT_ENDED);
       failuresInARow = isOfThisRun(error) ? 0 : failuresInARow + 1;
       if (failuresInARow === FAILURES_TO_GIVE_UP) return { ...result, gaveUp: true };
     }
