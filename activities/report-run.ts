@@ -40,7 +40,7 @@ async function report({ runId, outcome }: ReportInput, port: PortClient): Promis
 
 /** An attempt before this one may have posted the log, and died before it could say so: then Port is asked. */
 async function addLogOnce(runId: string, message: string, port: PortClient): Promise<void> {
-  if (activityInfo().attempt > 1 && (await port.hasLog(runId, message))) return;
+  if (activityInfo().attempt > 1 && (await port.logs(runId)).includes(message)) return;
   await port.addLog(runId, message);
 }
 

@@ -51,10 +51,7 @@ export async function runIngest(
         },
       },
       ...(mappings && { matchMapping: createMatcher(mappings, calls.gitlabUrl) }),
-      hasEnded: createOldRunCheck({
-        retentionMs: createRetention(target),
-        isOpen: (runId) => portApi.client.isOpen(runId),
-      }),
+      hasEnded: createOldRunCheck({ retentionMs: createRetention(target), port: portApi.client }),
       concurrentStarts: config.concurrentStarts,
       logger,
       health,

@@ -93,12 +93,12 @@ export class PortClient {
     await this.call('POST', `/v1/actions/runs/${encodeURIComponent(runId)}/logs`, body);
   }
 
-  /** Whether a run's log holds this message already. */
-  async hasLog(runId: string, message: string): Promise<boolean> {
+  /** The messages of a run's log, the fifty that Port gives. */
+  async logs(runId: string): Promise<string[]> {
     const answer = await this.call('GET', `/v1/actions/runs/${encodeURIComponent(runId)}/logs?limit=50`);
     // The name of the list is not documented.
     const lists = Object.values(isObject(answer) ? answer : {}).filter(Array.isArray);
-    return lists.flat().some((log) => textAt(log, 'message') === message);
+    return lists.flat().flatMap((log) => textAt(log, 'message') ?? []);
   }
 
   /** Hands over what a synchronized run's target answered. */

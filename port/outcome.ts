@@ -38,6 +38,9 @@ export const MAX_RESPONSE_LENGTH = 64 * 1024;
 /** And so much is quoted in a summary or log. */
 const MAX_QUOTE_LENGTH = 4 * 1024;
 
+/** How the line begins that leaves a run's end to its target; it is found again by it. */
+export const HANDED_OVER = 'Handed over: ';
+
 /** GitLab's are numbers; this goes into a summary, so nothing longer than an id may take its place. */
 const PIPELINE_ID = /^[\w-]{1,64}$/;
 
@@ -55,7 +58,7 @@ export function concludeWebhook(response: OutboundResponse, about: Conclusion): 
   if (response.status < 400) {
     const log = [`Called ${about.call}: it answered ${response.status}.`, ...cutNote(response)];
     if (about.synchronized) return { status: 'SUCCESS', ...forPort, log, headline };
-    return { log: [...log, 'Handed over: the target reports how the run ends.'], headline };
+    return { log: [...log, `${HANDED_OVER}the target reports how the run ends.`], headline };
   }
   const summary = `Failed to invoke the webhook with status code: ${response.status}.${quote(response, about)}`;
   return {
@@ -118,7 +121,7 @@ function pipelineCreated(response: OutboundResponse, about: Conclusion): Outcome
     log: [
       created,
       ...cutNote(response),
-      ...(about.synchronized ? [] : ['Handed over: the pipeline reports how the run ends.']),
+      ...(about.synchronized ? [] : [`${HANDED_OVER}the pipeline reports how the run ends.`]),
     ],
     ...known,
   };

@@ -5,7 +5,7 @@
  * the old agent, where a failed call was left without a status and so without an end.
  */
 import type { Json } from '../message.js';
-import type { Outcome } from '../outcome.js';
+import { HANDED_OVER, type Outcome } from '../outcome.js';
 import type { ReportField } from './mapping.js';
 
 export function applyReport(outcome: Outcome, report: Partial<Record<ReportField, Json>>): Outcome {
@@ -26,7 +26,7 @@ export function applyReport(outcome: Outcome, report: Partial<Record<ReportField
     ...(href && { link: href }),
     ...(id && { externalRunId: id }),
     ...(words && { summary: words }),
-    log: [...outcome.log.filter((line) => !(ended && line.startsWith('Handed over'))), ...notes],
+    log: [...outcome.log.filter((line) => !(ended && line.startsWith(HANDED_OVER))), ...notes],
   };
 }
 
