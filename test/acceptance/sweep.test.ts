@@ -1,5 +1,8 @@
 import { type House, startHouse, until } from '../support/house.js';
 
+/** Of a busy machine. */
+const PATIENCE_MS = 60_000;
+
 let house: House;
 beforeAll(async () => {
   house = await startHouse();
@@ -25,13 +28,13 @@ async function terminated(...starts: ((gate: string) => Promise<string>)[]): Pro
   const takeBack = house.service.inject({ kind: 'holdBefore', path: new RegExp(`^${gate}$`), until: hold });
   try {
     const runs = await Promise.all(starts.map((start) => start(gate)));
-    await until('the targets are called', () => runs.every((id) => house.service.calls(id).length > 0));
+    const areCalled = () => runs.every((id) => house.service.calls(id).length > 0);
+    await until('the targets are called', areCalled, PATIENCE_MS);
     for (const id of runs) await house.client.workflow.getHandle(id).terminate('test');
     const ids = runs.map((id) => `"${id}"`).join(', ');
     const query = `WorkflowId IN (${ids}) AND ExecutionStatus = "Terminated"`;
-    await until('Temporal lists them', async () => {
-      return (await house.client.workflow.count(query)).count === runs.length;
-    });
+    const areListed = async () => (await house.client.workflow.count(query)).count === runs.length;
+    await until('Temporal lists them', areListed, PATIENCE_MS);
     return runs;
   } finally {
     letGo();
@@ -61,7 +64,7 @@ test('a run whose workflow was terminated is ended in Port, once, and the others
 
   expect(await sweep()).toContain('"ended":0');
   expect(house.port.run(runId).endedTimes).toBe(1);
-});
+}, 180_000);
 
 test('a run that Port will not end makes the exit code 1, and the others are ended', async () => {
   const [one = '', refused = '', other = ''] = await terminated(slow, slow, slow);
@@ -79,4 +82,4 @@ test('a run that Port will not end makes the exit code 1, and the others are end
   takeBack();
   await sweep();
   expect(house.port.run(refused).status).toBe('FAILURE');
-});
+}, 180_000);
