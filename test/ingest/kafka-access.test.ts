@@ -57,7 +57,9 @@ test(
     const { run, said } = createSource(topic, async () => accessAs('org', 'secret'), scram);
     const seen: string[] = [];
     run(collecting(seen));
-    const published: string[] = [];
+    const published = ['run-0'];
+    await clients.publish(topic, 0, published);
+    await until('it reads', () => seen.length > 0, LONG_MS);
     const startedAt = Date.now();
     // Whoever has not renewed it by then is cut off by the broker.
     await until(
@@ -98,7 +100,7 @@ test(
     run(collecting(seen));
     const published = numbered('run-', 3);
     await clients.publish(topic, 0, published);
-    await until('it reads', () => seen.length === published.length, LONG_MS);
+    await until('it reads', () => seen.length >= published.length, LONG_MS);
 
     password = 'second-password';
     await broker.setPassword('org', password);
