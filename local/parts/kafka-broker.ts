@@ -33,6 +33,8 @@ export interface BrokerOptions {
   /** The name clients know it by; anything but `localhost` makes it listen on every interface. */
   host: string;
   jvmFlags?: string[];
+  /** Added to what is set here, or in its place. */
+  properties?: Record<string, string>;
   ready: () => Promise<boolean>;
   signal?: AbortSignal;
 }
@@ -75,8 +77,10 @@ export async function ensureCertificates(
   return { caFile, caPem: ca.caPem };
 }
 
-/** Writes `server.properties`: a single node that is broker and controller. */
-export async function writeProperties(options: Pick<BrokerOptions, 'dir' | 'ports' | 'host'>): Promise<void> {
+/** Writes `server.properties`: a single node that is broker and controller, unless the options say otherwise. */
+export async function writeProperties(
+  options: Pick<BrokerOptions, 'dir' | 'ports' | 'host' | 'properties'>,
+): Promise<void> {
   const { dir, ports, host } = options;
   const bind = host === 'localhost' ? '127.0.0.1' : '0.0.0.0';
   const properties = {
@@ -118,6 +122,7 @@ export async function writeProperties(options: Pick<BrokerOptions, 'dir' | 'port
     'log.cleaner.dedupe.buffer.size': 2_097_152,
     'num.network.threads': 2,
     'num.io.threads': 4,
+    ...options.properties,
   };
   const lines = Object.entries(properties).map(([key, value]) => `${key}=${value}`);
   await writeFile(join(dir, 'server.properties'), `${lines.join('\n')}\n`);

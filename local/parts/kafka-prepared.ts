@@ -22,8 +22,8 @@ import type { Progress } from './progress.js';
 
 export interface PreparedBroker {
   jvmFlags: string[];
-  /** Makes a formatted data folder at `dataDir`, with a cluster id of its own, unless there is one. */
-  ensureFormatted(dataDir: string): Promise<void>;
+  /** Makes a formatted data folder at `dataDir`, unless there is one: node 1 of a new cluster, if not told otherwise. */
+  ensureFormatted(dataDir: string, node?: { id: number; clusterId: string }): Promise<void>;
 }
 
 /** Returns what was prepared for this Java and this Kafka, preparing it the first time (6 s). */
@@ -43,12 +43,17 @@ export async function prepareBroker(
   const archive = join(dir, 'classes.jsa');
   return {
     jvmFlags: (await exists(archive)) ? ['-Xshare:auto', `-XX:SharedArchiveFile=${archive}`] : [],
-    async ensureFormatted(dataDir) {
+    async ensureFormatted(dataDir, { id, clusterId } = { id: 1, clusterId: newId() }) {
       const file = join(dataDir, 'meta.properties');
       if (await exists(file)) return;
       await cp(join(dir, 'data'), dataDir, { recursive: true });
       const properties = await readFile(file, 'utf8');
-      await writeFile(file, properties.replace(/^cluster\.id=.*$/m, `cluster.id=${newClusterId()}`));
+      const own = properties
+        .replace(/^cluster\.id=.*$/m, `cluster.id=${clusterId}`)
+        .replace(/^node\.id=.*$/m, `node.id=${id}`)
+        // No two brokers of a cluster may have a folder of the same id.
+        .replace(/^directory\.id=.*$/m, `directory.id=${newId()}`);
+      await writeFile(file, own);
     },
   };
 }
@@ -69,7 +74,7 @@ async function train(java: Java, libs: string, into: string, signal?: AbortSigna
         ...(await javaArgs(libs)),
         'kafka.tools.StorageTool',
         'format',
-        `--cluster-id=${newClusterId()}`,
+        `--cluster-id=${newId()}`,
         `--config=${join(dir, 'server.properties')}`,
       ],
       timeoutMs: 60_000,
@@ -100,7 +105,7 @@ export async function freeKafkaPorts(): Promise<KafkaPorts> {
   return { saslSsl, plaintext, controller };
 }
 
-/** 16 random bytes as Kafka writes them; its own generator, too, avoids a leading dash. */
-function newClusterId(): string {
+/** An id for a cluster: 16 random bytes as Kafka writes them; its own generator, too, avoids a leading dash. */
+export function newId(): string {
   return randomBytes(16).toString('base64url').replace(/^-/, 'k');
 }

@@ -11,7 +11,7 @@ const API_KEY = 51;
 const SCRAM_SHA_512 = 2;
 /** The least that Kafka accepts: it is a test's password. */
 const ITERATIONS = 4096;
-const TIMEOUT_MS = 5000;
+const TIMEOUT_MS = 30_000;
 const NO_TAGS = Buffer.from([0]);
 
 /** Creates the user or changes its password, over a listener without authentication on this machine. */

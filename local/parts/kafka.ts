@@ -13,6 +13,9 @@ import { setScramPassword } from './kafka-scram.js';
 import { assertPortFree } from './ports.js';
 import type { Progress } from './progress.js';
 
+/** Reached on a machine that is busy with other things; whatever is wrong is told before. */
+const LONGEST_WAIT_MS = 60_000;
+
 export interface Topic {
   name: string;
   partitions: number;
@@ -28,6 +31,8 @@ export interface KafkaOptions {
   dataDir?: string;
   /** The name clients know it by; default `localhost`. Any other makes it listen on every interface. */
   host?: string;
+  /** Added to the broker's own, or in their place. */
+  properties?: Record<string, string>;
   progress?: Progress;
   /** Ends a start that is not through, with nothing left behind. */
   signal?: AbortSignal;
@@ -57,7 +62,8 @@ export interface RunningKafka {
  * Called again with the same `dataDir` and `ports` after a stop, it is the same broker, restarted.
  */
 export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
-  const { username, password, dataDir, host = 'localhost', progress = () => {}, signal } = options;
+  const { username, password, dataDir, host = 'localhost', properties = {}, progress = () => {} } = options;
+  const { signal } = options;
   const java = await findJava(progress);
   const kafka = await findKafka(progress, java);
   const prepared = await prepareBroker(java, kafka, progress, signal);
@@ -82,7 +88,7 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
     const { libs } = kafka;
     const { jvmFlags } = prepared;
     child = await startBroker({
-      ...{ java, libs, dir, ports, host, jvmFlags, ready: createCredential },
+      ...{ java, libs, dir, ports, host, jvmFlags, properties, ready: createCredential },
       ...(signal && { signal }),
     });
     const plaintextBrokers = [`127.0.0.1:${ports.plaintext}`];
@@ -96,8 +102,8 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
       },
     };
     const usable = Promise.all([
-      running.createTopics(options.topics),
-      untilAccepted(ports.saslSsl, tls.caPem, username, password),
+      createTopics(plaintextBrokers, options.topics, signal),
+      untilAccepted(ports.saslSsl, tls.caPem, username, password, signal),
     ]);
     await unlessAborted(usable, signal);
     return running;
@@ -112,34 +118,47 @@ async function choosePorts(given: Partial<KafkaPorts> = {}): Promise<KafkaPorts>
   return { ...(await freeKafkaPorts()), ...given };
 }
 
-async function createTopics(brokers: string[], topics: Topic[]): Promise<void> {
+async function createTopics(brokers: string[], topics: Topic[], signal?: AbortSignal): Promise<void> {
   if (topics.length === 0) return;
   const wanted = topics.map(({ name, partitions }) => ({ topic: name, numPartitions: partitions }));
-  await withAdmin({ brokers }, async (admin) => {
-    await admin.createTopics({ topics: wanted, waitForLeaders: true });
+  await withAdmin({ brokers, retry: { retries: 5 } }, async (admin) => {
+    await admin.createTopics({ topics: wanted, waitForLeaders: false, timeout: LONGEST_WAIT_MS });
+    // The broker learns what its controller has created a moment after that is confirmed: kafkajs's own wait
+    // takes a topic that is not known yet for an error.
+    await untilDone(() => admin.fetchTopicMetadata({ topics: topics.map(({ name }) => name) }), signal);
   });
 }
 
 /** The broker applies a new password a moment after it has confirmed it. */
-async function untilAccepted(port: number, ca: string, username: string, password: string): Promise<void> {
+async function untilAccepted(
+  port: number,
+  ca: string,
+  username: string,
+  password: string,
+  signal?: AbortSignal,
+): Promise<void> {
   const client: KafkaConfig = {
     brokers: [`localhost:${port}`],
     ssl: { ca: [ca] },
     sasl: { mechanism: 'scram-sha-512', username, password },
   };
-  const deadline = Date.now() + 10_000;
-  for (;;) {
+  await untilDone(() => withAdmin(client, async () => {}), signal);
+}
+
+/** Tries again until it works; the last error when it does not. */
+async function untilDone(attempt: () => Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  for (const deadline = Date.now() + LONGEST_WAIT_MS; ; await delay(20)) {
     try {
-      return await withAdmin(client, async () => {});
+      await attempt();
+      return;
     } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await delay(20);
+      if (Date.now() > deadline || signal?.aborted) throw error;
     }
   }
 }
 
 async function withAdmin(config: KafkaConfig, work: (admin: Admin) => Promise<void>): Promise<void> {
-  const client = new Kafka({ ...config, logLevel: logLevel.NOTHING, retry: { retries: 0 } });
+  const client = new Kafka({ logLevel: logLevel.NOTHING, retry: { retries: 0 }, ...config });
   const admin = client.admin();
   try {
     await admin.connect();

@@ -133,6 +133,7 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Runn
     // Asked before gRPC is: after a refused connection gRPC waits a second.
     ready: async () =>
       (await isListening(port)) && (await isListening(uiPort)) && (await keepClosedRuns(port, namespace)),
+    readyTimeoutMs: 90_000,
     ...(signal && { signal }),
   });
   return {

@@ -56,11 +56,8 @@ export class Site {
   static async open(folder: string): Promise<Site> {
     const house = await startHouse({ CALL_RETRY_WINDOW_SECONDS: '1', WEBHOOK_INVOKER_TIMEOUT: '8' });
     const kafka = new Kafka({ brokers: house.kafka.plaintextBrokers, logLevel: logLevel.NOTHING });
-    const topics = ['mapped', 'mapped.changes'].map((name) => ({ topic: `${house.orgId}.${name}` }));
-    const admin = kafka.admin();
-    await admin.connect();
-    await admin.createTopics({ topics, waitForLeaders: true });
-    await admin.disconnect();
+    const topics = ['mapped', 'mapped.changes'].map((name) => `${house.orgId}.${name}`);
+    await house.kafka.createTopics(topics.map((name) => ({ name, partitions: 3 })));
     const producer = kafka.producer();
     await producer.connect();
     const site = new Site(house, producer);
