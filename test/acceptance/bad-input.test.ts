@@ -3,6 +3,9 @@ import type { Child } from '../../local/parts/child.js';
 import { startPortSimulator } from '../../local/simulators/port.js';
 import { type House, startHouse, until } from '../support/house.js';
 
+/** Ample: whoever needs longer to stop is killed, and commits nothing. */
+const GRACE_MS = 120_000;
+
 let house: House;
 beforeAll(async () => {
   house = await startHouse();
@@ -51,7 +54,7 @@ test('Temporal out of reach is logged with its address; the worker waits, and st
   const child = await house.agent('worker', { TEMPORAL_ADDRESS: '127.0.0.1:1' }, now);
   await until('it says so', () => said(child).includes("Temporal at 127.0.0.1:1 can't be reached"));
   expect(said(child)).toContain('Check TEMPORAL_ADDRESS');
-  expect(await child.stop()).toMatchObject({ code: 0 });
+  expect(await child.stop(GRACE_MS)).toMatchObject({ code: 0 });
 });
 
 test('a Kafka password that is refused is logged, and the right one is picked up without a restart', async () => {
@@ -61,7 +64,7 @@ test('a Kafka password that is refused is logged, and the right one is picked up
   expect(said(child)).not.toContain(house.kafka.password);
   await house.kafka.setPassword(house.kafka.username, house.kafka.password);
   await until('it consumes', () => said(child).includes('"ingester ready"'));
-  await child.stop();
+  await child.stop(GRACE_MS);
 });
 
 test('a client secret of another organization holds everything after three messages, and loses nothing', async () => {
@@ -78,7 +81,7 @@ test('a client secret of another organization holds everything after three messa
   await until('it holds', () =>
     said(wrong).includes('PORT_CLIENT_SECRET does not belong to this organization'),
   );
-  await wrong.stop();
+  await wrong.stop(GRACE_MS);
   const rejected = said(wrong)
     .split('\n')
     .filter((line) => line.includes('"rejected"')).length;

@@ -31,6 +31,8 @@ export interface House extends World, Pick<Parts, 'temporal' | 'kafka'> {
   logs: { whom: string; line: string }[];
   /** Publishes a run as Port does, and waits until its workflow has closed. */
   carryOut(action: string, how?: Parameters<World['port']['trigger']>[1]): Promise<ClosedRun>;
+  /** Keeps the target of the action `held` from answering, until the function returned is called. */
+  hold(): () => void;
   /** Waits until the workflow of a run has closed. */
   closed(runId: string): Promise<ClosedRun>;
   /** The attempt that the activity under way is at; 0 when there is none. */
@@ -98,6 +100,17 @@ export async function startHouse(
     ...codec,
     logs,
     closed,
+    hold() {
+      let letGo = () => {};
+      const until = new Promise<void>((resolve) => {
+        letGo = resolve;
+      });
+      const takeBack = world.service.inject({ kind: 'holdBefore', path: /^\/ok\/held$/, until });
+      return () => {
+        takeBack();
+        letGo();
+      };
+    },
     async attemptOf(runId) {
       const described = await client.workflow
         .getHandle(runId)
@@ -213,5 +226,6 @@ function actions(serviceUrl: string): ActionDefinition[] {
     webhook('async', '/accepted', false),
     webhook('broken', '/status/500', true),
     webhook('slow', '/slow/3000', true),
+    webhook('held', '/ok/held', true),
   ];
 }
