@@ -15,10 +15,8 @@ import { type House, startHouse, until } from '../support/house.js';
 import { BROKEN_BUILDS, makeBrokenBuild } from '../support/leaks/broken-builds.js';
 import { plantedEnvironment, secretsOf } from '../support/leaks/planted.js';
 import { leaksIn, type Secret, type Written } from '../support/leaks/search.js';
-import { carryOut, MESSAGE, MESSAGE_SECRETS, writeMappings } from '../support/leaks/ways-in.js';
+import { addUnmapped, carryOut, MESSAGE, MESSAGE_SECRETS, writeMappings } from '../support/leaks/ways-in.js';
 import { writtenIn } from '../support/leaks/written.js';
-
-const START_TIMEOUT_MS = 120_000;
 
 let folder: string;
 let house: House;
@@ -44,22 +42,31 @@ beforeAll(async () => {
   });
   undo.push(() => house.close());
   const actions = await writeMappings(house, file);
+  await carryOutUnmapped();
   [worker] = await Promise.all([house.agent('worker'), house.agent('ingest')]);
   await Promise.all(actions.map((action) => carryOut(house, action)));
+  const signed = house.published.at(-1) ?? '{}';
   await house.port.publishRaw(
     `{"this": "is no JSON", "token": "${MESSAGE.portSecret}", "note": "${MESSAGE.note}`,
   );
-  const [signed = '{}'] = house.published;
   await house.port.publishRaw(JSON.stringify({ ...JSON.parse(signed), note: MESSAGE.note }));
   await until(
     'both are rejected',
     () => house.logs.filter(({ line }) => /"rejected"/.test(line)).length === 2,
   );
   planted = [...secrets, ...MESSAGE_SECRETS];
-}, START_TIMEOUT_MS);
+});
 afterAll(async () => {
   for (const each of undo.splice(0).reverse()) await each();
 });
+
+/** The same house, before it has mappings. */
+async function carryOutUnmapped(): Promise<void> {
+  const without = { CONTROL_THE_PAYLOAD_CONFIG_PATH: '' };
+  const agents = await Promise.all([house.agent('worker', without), house.agent('ingest', without)]);
+  await Promise.all(addUnmapped(house).map((action) => carryOut(house, action)));
+  await Promise.all(agents.map((agent) => agent.stop()));
+}
 
 const secrets = (): Secret[] => [...planted, ...secretsOf(house)];
 const leaks = async (): Promise<string[]> => leaksIn(await writtenIn(house), secrets());

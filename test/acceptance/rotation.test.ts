@@ -13,7 +13,9 @@ const [K1, K2, K3] = [key('k1'), key('k2'), key('k3')];
 let house: House;
 const running: Record<string, { keys: string | undefined; child: Child }> = {};
 beforeAll(async () => {
-  house = await startHouse({ CODEC_KEYS: `${K3},${K2},${K1}`, HEALTH_PORT: '0' });
+  // A target may take as long as a worker takes to start.
+  const slow = { WEBHOOK_INVOKER_TIMEOUT: '150' };
+  house = await startHouse({ CODEC_KEYS: `${K3},${K2},${K1}`, HEALTH_PORT: '0', ...slow });
   // The agents are given theirs one by one.
   delete house.environment['CODEC_KEYS'];
 });
@@ -29,7 +31,7 @@ async function replace(role: 'worker' | 'ingest', keys: string | undefined): Pro
   if (before && before.keys === keys) return;
   const child = await house.agent(role, keys === undefined ? {} : { CODEC_KEYS: keys });
   running[role] = { keys, child };
-  await before?.child.stop();
+  await before?.child.stop(60_000);
 }
 
 /** What somebody with these keys reads of a run's result. */
@@ -58,9 +60,22 @@ test('a new key takes over without a pause: runs of the old one finish, and stay
   await rollTo(K1);
   const old = await start('sync');
   await house.closed(old);
-  const underWay = await start('slow');
+  let answer = (): void => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  house.service.inject({ kind: 'holdBefore', path: /^\/ok$/, times: 1, until: answered });
+  const underWay = await start('sync');
   await until('its target is called', () => calls(underWay) === 1);
-  await rollTo(`${K1},${K2}`);
+  const from = house.logs.length;
+  const rolled = rollTo(`${K1},${K2}`);
+  await until(
+    'the worker that made the call is to stop',
+    () => house.logs.slice(from).some(({ whom, line }) => whom === 'worker' && line.includes('"stopping: ')),
+    90_000,
+  );
+  answer();
+  await rolled;
   await rollTo(`${K2},${K1}`);
   const young = await start('sync');
   for (const runId of [underWay, young]) await house.closed(runId);

@@ -20,6 +20,20 @@ export const BROKEN_BUILDS: Record<string, BrokenBuild> = {
     action: 'quoted-by-target',
     leak: /^an input that was decrypted stands in PATCH .* to Port$/,
   },
+  'what of a message is known to be secret': {
+    file: 'activities/prepare-call.js',
+    from: '...secretsOfCall({ url, headers }',
+    to: '...[].concat({ url, headers }',
+    action: 'deep-in-a-body',
+    leak: /^the mapping's token stands in PATCH .* to Port$/,
+  },
+  "logs without Port's words": {
+    file: 'telemetry/temporal-logger.js',
+    from: "'Activity failed'",
+    to: '',
+    action: 'refused-by-port',
+    leak: /^an input stands in a log line of the worker/,
+  },
   "the mapping's filtered environment": {
     file: 'port/mapping/mapped-environment.js',
     from: 'function isSecret(name) {',

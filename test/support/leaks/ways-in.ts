@@ -37,7 +37,7 @@ const PROPERTIES = {
 };
 const ENCRYPTED = ['payload.properties.password', 'payload.properties.key'];
 
-/** Writes the mapping file, and gives Port an action for each of its mappings; resolves with their names. */
+/** Writes the mapping file, and gives Port an action for each of its mappings; gives back their names. */
 export async function writeMappings(house: House, file: string): Promise<string[]> {
   const { url } = house.service;
   const closed = await closedPort();
@@ -67,7 +67,12 @@ export async function writeMappings(house: House, file: string): Promise<string[
     'as-method': { url: `"${url}/ok"`, method: PLAIN },
     'as-header-name': { url: `"${url}/ok"`, headers: { Authorization: `"a\\n" + ${PLAIN}` } },
     'behind-the-proxy': { url: '"https://407.example/hook?token=" + env.JENKINS_TOKEN' },
-    'refused-by-port': { url: `"${url}/echo"`, body: { note: '.payload.properties.note' } },
+    'in-the-query-of-a-call': { url: `"${url}/quoted-plainly"`, query: { token: 'env.JENKINS_TOKEN' } },
+    'deep-in-a-body': {
+      url: `"${url}/quoted-plainly"`,
+      body: { auth: { token: 'env.JENKINS_TOKEN' }, others: ['.payload.secretReferences'] },
+    },
+    'refused-by-port': { url: `"${url}/ok/refused"`, body: { note: '.payload.properties.note' } },
   };
   const all = Object.entries(mappings).map(([action, mapping]) => ({
     enabled: `.payload.action.identifier == "${action}"`,
@@ -76,41 +81,75 @@ export async function writeMappings(house: House, file: string): Promise<string[
   }));
   await writeFile(file, JSON.stringify(all));
   const actions = Object.keys(mappings);
-  for (const action of actions) addAction(house, action);
+  for (const action of actions) addAction(house, action, '/ok');
+  quoteSecrets(house);
   return actions;
+}
+
+/** Gives Port the actions that are carried out without a mapping file; gives back their names. */
+export function addUnmapped(house: House): string[] {
+  addAction(house, 'echo-unmapped', '/echo');
+  addAction(house, 'quoted-unmapped', '/quoted-unmapped');
+  return ['echo-unmapped', 'quoted-unmapped'];
 }
 
 const PLAIN = '.payload.properties.password';
 /** The environment but for what a mapping is meant to see. */
 const OTHERS = 'env | del(.JENKINS_TOKEN, .["platform_sub-group_infra"])';
 
-function addAction({ port, service }: House, identifier: string): void {
+function addAction({ port, service }: House, identifier: string, path: string): void {
   port.actions.set(identifier, {
     identifier,
     trigger: { type: 'self-service', operation: 'CREATE', userInputs: { properties: PROPERTIES } },
     invocationMethod: {
       type: 'WEBHOOK',
-      url: `${service.url}/ok`,
+      url: `${service.url}${path}`,
       agent: true,
       synchronized: true,
       // As Port resolves a template with a secret of its own.
       headers: { Authorization: `Bearer ${MESSAGE.portSecret}` },
-      body: { portSecret: MESSAGE.portSecret },
+      body: {
+        portSecret: MESSAGE.portSecret,
+        payload: { secretReferences: { tfToken: MESSAGE.portSecret } },
+      },
     },
   });
 }
 
+/** Has targets say back what they were given, each as much as its callers have. */
+function quoteSecrets({ service }: House): void {
+  const { password, key, note, portSecret, jenkinsToken } = MESSAGE;
+  const answers = {
+    '/quoted': `no right for ${password}, ${key}, ${portSecret}, Bearer ${jenkinsToken} (${note})`,
+    '/quoted-plainly': `bad credential ${jenkinsToken} or ${portSecret} of you`,
+    '/quoted-unmapped': `bad credential ${portSecret} of you`,
+  };
+  for (const [path, body] of Object.entries(answers))
+    service.inject({ kind: 'respond', path: new RegExp(`^${path}$`), response: { status: 500, body } });
+}
+
 /** Carries out a run of one of the actions, with inputs to each of which a secret belongs. */
 export async function carryOut(house: House, action: string): Promise<void> {
-  const { password, key, note, portSecret, jenkinsToken } = MESSAGE;
-  const said = `no right for ${password}, ${key}, ${portSecret}, Bearer ${jenkinsToken} (${note})`;
-  house.service.inject({ kind: 'respond', path: /^\/quoted$/, response: { status: 500, body: said } });
+  const { password, key, note } = MESSAGE;
   const properties = { password, note, key: encryptedInBrowser(key, house) };
-  if (action === 'refused-by-port') {
-    const body = { ok: false, error: 'invalid_request', message: `${note} is not what we want` };
-    house.port.inject({ kind: 'respond', method: 'PATCH', times: 1, response: { status: 422, body } });
-  }
-  await house.carryOut(action, { properties });
+  if (action === 'refused-by-port') await carryOutRefused(house, properties);
+  else await house.carryOut(action, { properties });
+}
+
+/** Port quotes an input when it is told of the run, for as long as one attempt of the report asks. */
+async function carryOutRefused({ port, service, closed }: House, properties: object): Promise<void> {
+  let letGo = (): void => {};
+  const known = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  // Until the run's id is known.
+  service.inject({ kind: 'holdBefore', path: /^\/ok\/refused$/, times: 1, until: known });
+  const runId = await port.trigger('refused-by-port', { properties: { ...properties } });
+  const body = { ok: false, error: 'internal_error', message: `value ${MESSAGE.note} can not be stored` };
+  const path = new RegExp(`/${runId}/response$`);
+  port.inject({ kind: 'respond', method: 'PATCH', path, times: 3, response: { status: 500, body } });
+  letGo();
+  await closed(runId);
 }
 
 /** As Port's page does it: IV, the AES key wrapped with RSA-OAEP, ciphertext, tag. */

@@ -165,7 +165,7 @@ export class Site {
 
   /** Everything that the agents have written, line by line. */
   lines(): string[] {
-    return this.agents.flatMap((agent) => agent.lines(5000));
+    return this.house.logs.map(({ line }) => line);
   }
 
   private async decisionOn(record: string): Promise<{ runId?: string; workflowId?: string }> {
