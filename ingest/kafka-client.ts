@@ -20,6 +20,8 @@ export function createKafkaClient(settings: Config['kafka'], access: KafkaAccess
     ssl: settings.securityProtocol.endsWith('ssl') && { secureContext: access.tls },
     // The default of one second is too short for TLS to a cloud.
     connectionTimeout: 10_000,
+    // So long before an authentication ends, it is renewed. The default of ten seconds is more than a strict broker gives.
+    reauthenticationThreshold: 2000,
     ...(username !== undefined &&
       password !== undefined &&
       settings.mechanism !== 'none' && {

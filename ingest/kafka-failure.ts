@@ -8,6 +8,9 @@ export interface Failure {
 }
 
 const REACHABLE = 'Check that the brokers can be reached from here';
+/** kafkajs keeps the reason to itself: it stands in the line that it logs before. */
+const NO_COORDINATOR =
+  "Check that the user may read the group KAFKA_CONSUMER_GROUP_ID, whose name begins with the organization's id in Port's Kafka";
 /** Port's Kafka, mostly: what is there already can't be read by any setting of the agent's. */
 const COMPRESSED =
   'A topic holds records that are compressed with Snappy, LZ4 or Zstandard; the agent reads gzip and uncompressed ones. Have their producer use one of these, or set compression.type=gzip on the topic, which counts for new records';
@@ -19,6 +22,8 @@ export function explain(failure: unknown): Failure {
     return { reason: `${said}. ${advice}`, advice: REACHABLE };
   }
   if (has(failure, 'KafkaJSNotImplemented')) return { reason: `${said}. ${COMPRESSED}`, advice: COMPRESSED };
+  if (has(failure, 'KafkaJSGroupCoordinatorNotFound'))
+    return { reason: `${said}. ${NO_COORDINATOR}`, advice: `${REACHABLE}. ${NO_COORDINATOR}` };
   return { reason: said, advice: REACHABLE };
 }
 

@@ -1,7 +1,7 @@
 /** What a broker may demand of a client while it runs: to authenticate again, with a new password, and with rights. */
 import { createSecureContext } from 'node:tls';
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } from 'kafkajs';
-import type { KafkaAccess } from '../../ingest/kafka-source.js';
+import type { KafkaAccess } from '../../ingest/kafka-client.js';
 import { type RunningKafka, startKafka } from '../../local/parts/kafka.js';
 import { until } from '../support/house.js';
 import {
@@ -16,7 +16,7 @@ import {
 
 const LONG_MS = 90_000;
 /** How long an authentication lasts. A client may not renew it within a second of the last time. */
-const SESSION_MS = 12_000;
+const SESSION_MS = 5000;
 
 let broker: RunningKafka;
 let clients: Clients;
@@ -88,7 +88,7 @@ test(
     let password = 'first-password';
     await broker.setPassword('org', password);
     const passwordsGiven: string[] = [];
-    const { run, log, health, groupId } = createSource(
+    const { run, log, said, health, groupId } = createSource(
       topic,
       async () => {
         passwordsGiven.push(password);
@@ -116,6 +116,7 @@ test(
     );
     await until('everything is read', () => new Set(seen).size === published.length, LONG_MS);
     expect([...new Set(seen)]).toEqual(published);
+    expect(said().join()).toContain('Kafka refuses the user name and password');
     expect(JSON.stringify(log())).not.toMatch(/(first|second)-password/);
     await until(
       'everything is committed',
@@ -138,7 +139,9 @@ test(
     const seen: string[] = [];
     run(collecting(seen));
     await until('the reason was told twice', () => refusals(log()) > 1, LONG_MS);
-    expect(health.readiness().reasons).toMatchObject([{ part: 'kafka' }]);
+    expect(health.readiness().reasons).toMatchObject([
+      { part: 'kafka', reason: expect.stringContaining('KAFKA_CONSUMER_GROUP_ID') },
+    ]);
     expect(seen).toEqual([]);
 
     await allowReading(AclResourceTypes.GROUP, groupId);
