@@ -6,6 +6,7 @@ import { type Config, ConfigurationError, loadConfig } from '../config/config.js
 import { variablesAsText } from '../config/help.js';
 import { runIngest } from '../ingest/main.js';
 import { runMigrateValues } from '../migrate/main.js';
+import { forLog } from '../port/client.js';
 import { runSweep } from '../sweep/main.js';
 import { Health } from '../telemetry/health.js';
 import { type HealthServer, startHealthServer } from '../telemetry/health-server.js';
@@ -73,7 +74,7 @@ async function runProcess<C extends ProcessConfig>(
   const failures = (await Promise.allSettled(halves))
     .flatMap((half) => (half.status === 'rejected' ? [half.reason as Error] : []))
     .filter((error) => error.name !== 'AbortError');
-  for (const error of failures) logger.fatal(error.message);
+  for (const error of failures) logger.fatal(forLog(error));
   await healthServer?.close();
   logger.info('stopped');
   return failures.length === 0 ? 0 : 1;

@@ -98,7 +98,7 @@ describe('a stop ends within the grace', () => {
   test('while it joins, and it is no member afterwards', async () => {
     const { run, source, topic, groupId } = await createSource();
     // Another member that does not come along keeps the group from being shared out anew.
-    const other = kafka.client.consumer({ groupId, sessionTimeout: 30_000, rebalanceTimeout: 30_000 });
+    const other = kafka.clients.kafka.consumer({ groupId, sessionTimeout: 30_000, rebalanceTimeout: 30_000 });
     await other.connect();
     await other.subscribe({ topic, fromBeginning: true });
     let release = () => {};
@@ -115,7 +115,7 @@ describe('a stop ends within the grace', () => {
     await publish(topic, ['a']);
     await until('the other one is busy', () => isBusy);
     run(collecting([]));
-    const members = async () => (await kafka.admin.describeGroups([groupId])).groups[0];
+    const members = async () => (await kafka.clients.admin.describeGroups([groupId])).groups[0];
     await until('it joins', async () => (await members())?.state === 'PreparingRebalance');
     expect(await msOf(source.stop())).toBeLessThan(GRACE_MS);
     release();

@@ -29,7 +29,7 @@ test('only the unbroken row of accepted records is committed; the rest comes aga
   const batches: string[][] = [];
   await publish(topic, ['a', 'b', 'c', 'd']);
   run(async (batch, { onAccepted }) => {
-    batches.push(batch.records.map((record) => textOf(record.value)));
+    batches.push(batch.records.map((record) => textOf(record)));
     const upTo = batches.length === 1 ? 2 : batch.records.length;
     for (const record of batch.records.slice(0, upTo)) onAccepted(record.offset);
     return batches.length === 1 ? { retryAfterMs: 100 } : {};
@@ -150,7 +150,10 @@ test('records that Kafka deleted unread are told, with their number', async () =
   await until('it is committed', async () => (await committed(first.groupId, first.topic)) === '1');
   await first.source.stop();
   await publish(first.topic, ['b', 'c', 'd']);
-  await kafka.admin.deleteTopicRecords({ topic: first.topic, partitions: [{ partition: 0, offset: '3' }] });
+  await kafka.clients.admin.deleteTopicRecords({
+    topic: first.topic,
+    partitions: [{ partition: 0, offset: '3' }],
+  });
 
   const next = await createSource({ groupId: first.groupId, runsTopic: first.topic });
   next.run(collecting(seen));
@@ -176,7 +179,7 @@ test('records in a compression that can not be read are told as such, with the r
   });
   try {
     const messages = [{ value: 'a' }];
-    await kafka.producer.send({ topic, messages, compression: CompressionTypes.LZ4 });
+    await kafka.clients.producer.send({ topic, messages, compression: CompressionTypes.LZ4 });
   } finally {
     CompressionCodecs[CompressionTypes.LZ4] = readable;
   }
@@ -247,7 +250,7 @@ test('the change log is read where there is one, and its records are told from r
   const seen = new Map<string, string>();
   run(async (batch, { onAccepted }) => {
     for (const record of batch.records) {
-      seen.set(record.origin, textOf(record.value));
+      seen.set(record.origin, textOf(record));
       onAccepted(record.offset);
     }
     return {};

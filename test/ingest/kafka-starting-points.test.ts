@@ -63,9 +63,9 @@ describe('"latest"', () => {
     first.run(collecting([]));
     await until('the start is committed', async () => (await committed(groupId, topic)) === '0');
     await first.source.stop();
-    await kafka.admin.createPartitions({ topicPartitions: [{ topic, count: 2 }] });
+    await kafka.clients.admin.createPartitions({ topicPartitions: [{ topic, count: 2 }] });
     // A producer that knows of the partition.
-    const producer = kafka.client.producer();
+    const producer = kafka.clients.kafka.producer();
     await producer.connect();
     await producer.send({ topic, messages: [{ value: 'in the new one', partition: 1 }] });
     await producer.disconnect();
@@ -84,7 +84,7 @@ describe('"latest"', () => {
     await until('the start is committed', async () => (await committed(groupId, topic)) === '0');
     await first.source.stop();
     await publish(topic, ['lost', 'lost']);
-    await kafka.admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '2' }] });
+    await kafka.clients.admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '2' }] });
     const second = await createSource({ startFrom: 'latest', groupId, runsTopic: topic });
     second.run(collecting(seen));
     await until('the position is set back', async () => (await committed(groupId, topic)) === '-2');
@@ -101,7 +101,7 @@ test('what is committed at the start is the own partitions, unless another membe
   const [topic, groupId] = [`t.${randomBytes(6).toString('hex')}`, `g.${randomBytes(6).toString('hex')}`];
   await kafka.broker.createTopics([{ name: topic, partitions: 3 }]);
   for (const partition of [0, 1, 2]) await publish(topic, ['0', '1', '2', '3'], partition);
-  const consumer = kafka.client.consumer({ groupId });
+  const consumer = kafka.clients.kafka.consumer({ groupId });
   await consumer.connect();
   try {
     await consumer.subscribe({ topic, fromBeginning: true });

@@ -7,7 +7,9 @@ import type { BatchHandler, SourceRecord } from '../../../ingest/record-source.j
 import { Health } from '../../../telemetry/health.js';
 
 export interface Clients {
+  kafka: Kafka;
   admin: Admin;
+  producer: Producer;
   /** Writes one record a value. */
   publish(topic: string, partition: number, values: string[]): Promise<void>;
   /** What the group has committed for each partition; empty while its coordinator is away. */
@@ -23,7 +25,7 @@ export async function openClients(brokers: string[]): Promise<Clients> {
   const admin = kafka.admin();
   await Promise.all([producer.connect(), admin.connect()]);
   return {
-    admin,
+    ...{ kafka, admin, producer },
     async publish(topic, partition, values) {
       await producer.send({ topic, acks: -1, messages: values.map((value) => ({ partition, value })) });
     },
@@ -57,9 +59,10 @@ export function createSource(
   topic: string,
   access: KafkaSourceOptions['access'],
   settings: Partial<KafkaSourceOptions['settings']> = {},
+  more: Partial<KafkaSourceOptions> = {},
 ): SourceUnderTest {
   const log: Record<string, unknown>[] = [];
-  const health = new Health();
+  const { health = new Health() } = more;
   const { groupId = `g.${randomBytes(6).toString('hex')}` } = settings;
   const source = new KafkaSource({
     settings: {
@@ -75,6 +78,7 @@ export function createSource(
     access,
     logger: pino({ level: 'debug' }, { write: (line: string) => void log.push(JSON.parse(line)) }),
     health,
+    ...more,
   });
   running.push(source);
   return {
@@ -90,7 +94,7 @@ export async function stopSources(): Promise<void> {
   await Promise.all(running.splice(0).map((source) => source.stop()));
 }
 
-export const textOf = ({ value }: SourceRecord): string => Buffer.from(value ?? []).toString();
+export const textOf = ({ value }: Pick<SourceRecord, 'value'>): string => Buffer.from(value ?? []).toString();
 
 /** Accepts everything, and keeps it. */
 export function collecting(into: string[]): BatchHandler {
