@@ -75,10 +75,12 @@ test('a stop does not wait for a Port that is silent', async () => {
   port.inject({ kind: 'holdBefore', until: silence, path: /kafka-credentials/ });
   const stopping = new AbortController();
   const created = create(stopping.signal);
-  await until('Port is asked', () => port.journal.some(({ path }) => path.includes('kafka-credentials')));
+  const asked = () => port.journal.find(({ path }) => path.includes('kafka-credentials'));
+  await until('Port is asked', () => asked() !== undefined);
   const startedAt = Date.now();
   stopping.abort();
   await expect(created).rejects.toMatchObject({ name: 'AbortError' });
   expect(Date.now() - startedAt).toBeLessThan(10_000);
   answer();
+  await until('Port has answered', () => asked()?.status !== undefined);
 });

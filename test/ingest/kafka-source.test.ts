@@ -242,6 +242,29 @@ test('a second member with no partition left stands by, and takes over', async (
   await until('the other one takes over', () => standby.length === 1);
 });
 
+test('how long the oldest record waits is told where its partition is, and nowhere else', async () => {
+  const holding = async () => ({ retryAfterMs: 600_000 });
+  const { topic, groupId, health, log, run } = await createSource({}, { lookEveryMs: 250 });
+  await kafka.producer.send({
+    topic,
+    messages: [{ value: 'a', timestamp: String(Date.now() - 600_000) }],
+  });
+  run(holding);
+  await until('it is told', () => health.readiness().notes.length === 1);
+  const joins = () => log().match(/ingester ready/g)?.length ?? 0;
+  // Chance decides who gets the one partition: another member comes until that one has it.
+  await until('it has moved', async () => {
+    const before = joins();
+    const other = await createSource({ groupId, runsTopic: topic });
+    other.run(holding);
+    await until('it is shared out anew', () => joins() > before && other.log().includes('ingester ready'));
+    if (log().includes('standing by')) return true;
+    await other.source.stop();
+    return false;
+  });
+  await until('it is told no more', () => health.readiness().notes.length === 0);
+});
+
 test('the change log is read where there is one, and its records are told from runs', async () => {
   const { run, topic } = await createSource();
   await kafka.broker.createTopics([{ name: `${topic}.changes`, partitions: 1 }]);
