@@ -245,7 +245,7 @@ test('a second member with no partition left stands by, and takes over', async (
 test('how long the oldest record waits is told where its partition is, and nowhere else', async () => {
   const holding = async () => ({ retryAfterMs: 600_000 });
   const { topic, groupId, health, log, run } = await createSource({}, { lookEveryMs: 250 });
-  await kafka.producer.send({
+  await kafka.clients.producer.send({
     topic,
     messages: [{ value: 'a', timestamp: String(Date.now() - 600_000) }],
   });
