@@ -1,6 +1,7 @@
 /** Runs whose mappings find no thread of jq's: they wait, and never call when nobody expects it any more. */
 import { createInvoke } from '../../activities/invoke.js';
 import { startPrivateService } from '../../local/simulators/private-service.js';
+import { createEvaluator } from '../../port/mapping/evaluator.js';
 import type { Mapping } from '../../port/mapping/mapping.js';
 import { FAILURES, type InvokeInput } from '../../workflows/contract.js';
 import { useEvaluator } from '../port/mapping/evaluators.js';
@@ -14,7 +15,8 @@ import {
   outbound,
 } from './environment.js';
 
-const evaluator = useEvaluator({ deadlineMs: 1000 });
+/** Slow filters are ended after it: late enough for whoever is to give up behind them. */
+const evaluator = useEvaluator({ deadlineMs: 3000 });
 const url = '"http://nowhere.invalid/"';
 const isSlow = '.payload.action.identifier == "slow"';
 const MAPPINGS: Mapping[] = [
@@ -22,13 +24,13 @@ const MAPPINGS: Mapping[] = [
   { enabled: true, url },
 ];
 
-function activity(mappings = MAPPINGS) {
+function activity(mappings = MAPPINGS, jq = evaluator()) {
   return createInvoke({
     stopping: new AbortController().signal,
     gitlab: outbound(),
     webhooks: outbound(),
     plan: { gitlabUrl: 'http://gitlab.invalid', environment: {} },
-    mappings: { mappings, evaluator: evaluator(), environment: {}, close: async () => {} },
+    mappings: { mappings, evaluator: jq, environment: {}, close: async () => {} },
     clientSecret: CLIENT_SECRET,
     detailedLogging: true,
     logger: memoryLogger().logger,
@@ -91,14 +93,17 @@ test('a run that was answered ends in time, without the report that waits behind
   });
   const report = { summary: '"from the report"' };
   const [slow, quick] = MAPPINGS as [Mapping, Mapping];
-  const invoke = activity([slow, { ...quick, url: `"${service.url}/ok"`, report }]);
+  const jq = closing(createEvaluator({ threads: 2, deadlineMs: 60_000, maxMemoryMb: 64 }));
+  // Both threads have begun: what follows has its limits for itself.
+  await Promise.all([1, 2].map(() => jq.firstMatch([{ enabled: isSlow }], {}, {})));
+  const invoke = activity([slow, { ...quick, url: `"${service.url}/ok"`, report }], jq);
   const within = (input: InvokeInput, callTimeoutMs: number, workerLostAfterMs: number): InvokeInput => ({
     ...input,
     policy: { ...input.policy, callTimeoutMs, workerLostAfterMs },
   });
-  const answered = attempt(invoke, within(inputOf('quick'), 300, 1000));
+  const answered = attempt(invoke, within(inputOf('quick'), 3000, 2000));
   await reached;
-  const slowOnes = Array.from({ length: 4 }, () => within(inputOf('slow'), 300, 60_000));
+  const slowOnes = Array.from({ length: 4 }, () => within(inputOf('slow'), 3000, 60_000));
   const busy = slowOnes.map((each) => attempt(invoke, each));
   letGo();
   expect((await answered).result).toMatchObject({
@@ -109,6 +114,7 @@ test('a run that was answered ends in time, without the report that waits behind
       ]),
     },
   });
+  await jq.close();
   await Promise.all(busy);
 });
 

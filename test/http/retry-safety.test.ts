@@ -27,7 +27,10 @@ const BODY = JSON.stringify({ order: 'x'.repeat(100) });
 const ca = createTestCa('Corp Root CA');
 const good = ca.issue({ commonName: 'target', ipAddresses: ['127.0.0.1'] });
 const tls = { cert: good.certPem, key: good.keyPem };
+/** How soon a silent peer is given up: at once, where nothing is sent before. */
 const SILENCE_MS = 300;
+/** Not before a busy machine has sent the request. */
+const SILENCE_AFTER_SENDING_MS = 1500;
 
 afterEach(closeAll);
 
@@ -200,7 +203,7 @@ const rows: [what: string, expected: Verdict, code: string, attempt: () => Promi
     'no answer',
     'ambiguous',
     'ETIMEDOUT',
-    async () => ({ ...(await afterReading(() => {})), timeoutMs: SILENCE_MS }),
+    async () => ({ ...(await afterReading(() => {})), timeoutMs: SILENCE_AFTER_SENDING_MS }),
   ],
   [
     'headers that drip',
@@ -212,7 +215,7 @@ const rows: [what: string, expected: Verdict, code: string, attempt: () => Promi
         socket.once('close', () => clearInterval(timer));
         socket.write('HTTP/1.1 200 OK\r\n');
       });
-      return { ...dripping, timeoutMs: SILENCE_MS };
+      return { ...dripping, timeoutMs: SILENCE_AFTER_SENDING_MS };
     },
   ],
   [
@@ -223,7 +226,7 @@ const rows: [what: string, expected: Verdict, code: string, attempt: () => Promi
       const stalled = await afterReading((s) =>
         s.write('HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\nabc'),
       );
-      return { ...stalled, timeoutMs: SILENCE_MS };
+      return { ...stalled, timeoutMs: SILENCE_AFTER_SENDING_MS };
     },
   ],
   [
@@ -328,7 +331,7 @@ async function forwarded(answer: string): Promise<Attempt> {
 }
 
 test.each(rows)('%s: %s (%s)', async (_what, expected, code, prepare) => {
-  const { url, network, arrived, timeoutMs = 10_000 } = await prepare();
+  const { url, network, arrived, timeoutMs = 60_000 } = await prepare();
   const result = await wayOut(network)
     .send({ method: 'POST', url, headers: {}, body: BODY }, timeoutMs)
     .catch((error: unknown) => error);
@@ -350,7 +353,7 @@ test('a proxy that hangs up is asked once a call, not for ever', async () => {
   const proxy = await rawServer((socket) => socket.end());
   const environment = { HTTPS_PROXY: `http://${proxy.host}` };
   await wayOut({ environment })
-    .send({ method: 'POST', url: 'https://target.test/', headers: {}, body: BODY }, 10_000)
+    .send({ method: 'POST', url: 'https://target.test/', headers: {}, body: BODY }, 60_000)
     .catch(() => {});
   expect(proxy.connections).toBe(1);
 });

@@ -134,7 +134,7 @@ describe('a claimed run', () => {
     const { run, pending, asked } = await startPolling({ visibilityTimeoutMs: 200 });
     await pending(1);
     await run(async (_batch, { signal }) => {
-      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      while (!signal.aborted) await new Promise((resolve) => setImmediate(resolve));
       return {};
     });
     expect(asked(ACK)).toEqual([]);

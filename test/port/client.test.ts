@@ -98,8 +98,15 @@ describe('the token', () => {
     await client.isOpen(runId);
     port.revokeTokens();
     // The late one is told of the old token only once another call has fetched the new one.
-    port.inject({ kind: 'delayAfter', ms: 300, method: 'PATCH', times: 1 });
-    await Promise.all([client.patchRun(runId, { summary: 'late' }), client.isOpen(runId)]);
+    let letGo = () => {};
+    const until = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    port.inject({ kind: 'holdAfter', until, method: 'PATCH', times: 1 });
+    const late = client.patchRun(runId, { summary: 'late' });
+    await client.isOpen(runId);
+    letGo();
+    await late;
     expect(tokens()).toBe(2);
   });
 

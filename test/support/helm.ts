@@ -75,7 +75,7 @@ function isCached(entry: string): boolean {
 
 function succeeds(command: string, args: string[]): boolean {
   try {
-    execFileSync(command, args, { stdio: 'ignore', timeout: 30_000 });
+    execFileSync(command, args, { stdio: 'ignore', timeout: 120_000 });
     return true;
   } catch {
     return false;

@@ -81,5 +81,5 @@ test('150 certificates are read quickly', () => {
   const system = put(newDirectory(), 'roots.pem', rootCertificates.join('\n') + root.caPem);
   const started = performance.now();
   readTrust(sources({ system: [system], mounted: [mountOf(intermediate.caPem)] }));
-  expect(performance.now() - started).toBeLessThan(1000); // 60 ms on an idle machine
+  expect(performance.now() - started).toBeLessThan(5000); // 60 ms on an idle machine
 });

@@ -64,9 +64,10 @@ describe('startChild', () => {
       command: node,
       args: ['-e', STUBBORN(witness.port)],
       ready: () => Promise.reject(new Error('connection refused')),
-      readyTimeoutMs: 1000,
+      // Long enough for it to connect.
+      readyTimeoutMs: 4000,
     });
-    await expect(start).rejects.toThrow('Temporal was not ready after 1 s: connection refused');
+    await expect(start).rejects.toThrow('Temporal was not ready after 4 s: connection refused');
     await dead;
     witness.close();
   });
@@ -117,7 +118,7 @@ describe('startChild', () => {
       ready: /^up$/,
     });
     const dead = once(await connected, 'close');
-    expect(await child.stop(300)).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(await child.stop(2000)).toEqual({ code: null, signal: 'SIGKILL' });
     expect(child.lines(1)).toEqual(['no']);
     await dead;
     witness.close();
