@@ -63,7 +63,7 @@ test('a worker and an ingester are replaced under load: each run is called once 
   });
   const published = await publishing;
   const open = () => [...published.keys()].filter((runId) => house.port.run(runId).status === 'IN_PROGRESS');
-  await until('every run has ended', () => open().length === 0, 120_000).catch((error: Error) => {
+  await until('every run has ended', () => open().length === 0, 240_000).catch((error: Error) => {
     throw new Error(`${error.message}; open: ${open()}`);
   });
 
@@ -86,7 +86,7 @@ test('a worker and an ingester are replaced under load: each run is called once 
     `${published.size} runs in a rolling update, published to called: p50 ${share(0.5)} ms, p99 ${share(0.99)} ms`,
   );
   await Promise.all([...others, ...replaced].map((child) => child.stop(GRACE_MS)));
-}, 240_000);
+}, 600_000);
 
 test('a second signal ends a worker at once, in the middle of a call', async () => {
   const [worker, ingester] = await Promise.all([house.agent('worker'), house.agent('ingest')]);
@@ -138,7 +138,7 @@ describe('Worker Versioning', () => {
           () => true,
           () => false,
         ),
-      60_000,
+      120_000,
     );
   }
 
@@ -196,7 +196,7 @@ describe('Worker Versioning', () => {
     }
     expect(house.service.calls(held)).toHaveLength(1);
     await Promise.all([ingester.stop(GRACE_MS), second.stop(GRACE_MS)]);
-  }, 180_000);
+  }, 600_000);
 });
 
 // The last one: it leaves no Temporal behind.
@@ -206,4 +206,4 @@ test('worker and ingester stop in good order although Temporal is away', async (
   await house.temporal.child.exited;
   const exits = await Promise.all(children.map((child) => child.stop(GRACE_MS)));
   expect(exits.map(({ code }) => code)).toEqual([0, 0]);
-}, 120_000);
+}, 240_000);

@@ -13,7 +13,7 @@ import { until } from '../support/house.js';
 
 const MAIN = join(process.cwd(), 'dist/local/main.js');
 /** The first start on a machine fetches the parts. */
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 600_000;
 
 interface Launched {
   process: ChildProcess;

@@ -13,7 +13,7 @@ import { until } from '../support/house.js';
 
 /** Wide enough for every column. */
 const VIEWPORT = { width: 1900, height: 1000 };
-const START_TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 /** The one note that the UI may make: that duplicates are recognised only as long as runs are kept. */
 const EXPECTED_NOTE = 'Workflow ID Reuse Policy Limited by Retention';
 
@@ -43,12 +43,13 @@ describeInBrowser("Temporal's UI", (browser) => {
     namespaceUrl = `${parts.temporal.uiUrl}/namespaces/${parts.temporal.namespace}`;
     screenshots = mkdtempSync(join(tmpdir(), 'temporal-ui-'));
     process.stderr.write(`Screenshots of Temporal's UI: ${screenshots}\n`);
-  }, START_TIMEOUT_MS);
+  }, TIMEOUT_MS);
   afterAll(async () => {
     for (const stop of undo.splice(0).reverse()) await stop();
   });
   beforeAll(async () => {
     page = await browser().newPage({ viewport: VIEWPORT });
+    page.setDefaultTimeout(TIMEOUT_MS / 2);
   });
 
   const runOf = (action: string): DemoResult => {
@@ -64,19 +65,23 @@ describeInBrowser("Temporal's UI", (browser) => {
   async function list(query: string, count: number): Promise<Record<string, string>[]> {
     const url = `${namespaceUrl}/workflows${query && `?query=${encodeURIComponent(query)}`}`;
     let rows: Record<string, string>[] = [];
-    await until(`the list shows ${count} runs`, async () => {
-      await page.goto(url);
-      await page.getByText(/^\d+ Workflows?$/).waitFor();
-      await until(
-        'its rows are there',
-        async () => {
-          rows = await rowsShown(page);
-          return rows.length === count;
-        },
-        3000,
-      ).catch(() => {});
-      return rows.length === count;
-    });
+    await until(
+      `the list shows ${count} runs`,
+      async () => {
+        await page.goto(url);
+        await page.getByText(/^\d+ Workflows?$/).waitFor();
+        await until(
+          'its rows are there',
+          async () => {
+            rows = await rowsShown(page);
+            return rows.length === count;
+          },
+          5000,
+        ).catch(() => {});
+        return rows.length === count;
+      },
+      TIMEOUT_MS / 2,
+    );
     return rows;
   }
 
@@ -213,7 +218,7 @@ async function rowsShown(page: Page): Promise<Record<string, string>[]> {
 function textOf(frame: Frame): Promise<string> {
   return frame
     .locator('body')
-    .textContent({ timeout: 1000 })
+    .textContent({ timeout: 3000 })
     .then((text) => text ?? '')
     .catch(() => '');
 }

@@ -37,7 +37,7 @@ async function httpsTarget(options: { asksForCertificate?: boolean } = {}): Prom
   return (server.address() as AddressInfo).port;
 }
 
-function send(url: string, network: NetworkOptions, timeoutMs = 10_000): Promise<OutboundResponse> {
+function send(url: string, network: NetworkOptions, timeoutMs = 60_000): Promise<OutboundResponse> {
   return wayOut(network).send({ method: 'POST', url, headers: {}, body: '{"a":1}' }, timeoutMs);
 }
 

@@ -102,7 +102,7 @@ async function callAsTheAgentDoes(
   };
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     try {
-      await out.send(request, 10_000);
+      await out.send(request, 60_000);
       return 'answered';
     } catch (error) {
       if (error instanceof AmbiguousError) return 'ambiguous';

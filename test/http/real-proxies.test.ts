@@ -43,7 +43,7 @@ async function running<P extends { stop(): Promise<void> }>(started: Promise<P>)
 async function call(url: string, proxy: string, more: NetworkOptions = {}): Promise<number | string> {
   const out = wayOut({ environment: { ALL_PROXY: proxy }, trusted, ...more });
   try {
-    const { status } = await out.send({ method: 'POST', url, headers: {}, body: '{}' }, 15_000);
+    const { status } = await out.send({ method: 'POST', url, headers: {}, body: '{}' }, 60_000);
     return status;
   } catch (error) {
     return (error as Error).message;

@@ -6,7 +6,7 @@ import { describeWith } from './system-part.js';
 
 const COMMANDS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'];
-const LAUNCH_TIMEOUT_MS = 60_000;
+const LAUNCH_TIMEOUT_MS = 180_000;
 
 /** The browser's path: `CHROMIUM`, else the first known command on the PATH or in /usr/bin. */
 export function findChromium(): string | undefined {
@@ -23,7 +23,8 @@ export function describeInBrowser(title: string, body: (browser: () => Browser) 
   describeWith({ name: 'Chromium', isThere: path !== undefined, remedy }, title, () => {
     let browser: Browser;
     beforeAll(async () => {
-      browser = await chromium.launch({ executablePath: path ?? '', args: FLAGS });
+      const timeout = LAUNCH_TIMEOUT_MS;
+      browser = await chromium.launch({ executablePath: path ?? '', args: FLAGS, timeout });
     }, LAUNCH_TIMEOUT_MS);
     afterAll(() => browser?.close());
     body(() => browser);

@@ -47,6 +47,7 @@ describeWith(chartTools, "the chart's Temporal", () => {
       args: [...command.slice(1), ...words].map(here),
       env: { PATH: `${dirname(path)}:${process.env['PATH']}` },
       ready: async () => (await isListening(port)) && (await retentionOf(port, 'port')) === WEEK_S,
+      readyTimeoutMs: 120_000,
     });
     try {
       const connection = await Connection.connect({ address: `127.0.0.1:${port}` });
@@ -147,7 +148,7 @@ async function helmTest(manifests: Manifest[], address: string): Promise<string>
 
 /** Seconds; undefined while the namespace can't be asked. */
 async function retentionOf(port: number, namespace: string): Promise<number | undefined> {
-  const connection = await Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: 2000 });
+  const connection = await Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: 10_000 });
   try {
     const { config } = await connection.workflowService.describeNamespace({ namespace });
     return config?.workflowExecutionRetentionTtl?.seconds?.toNumber();

@@ -11,7 +11,7 @@ import {
 import { useEvaluator } from './evaluators.js';
 
 const evaluator = useEvaluator({ threads: 1 });
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 let folder: string;
 let watched: MappingWatch | undefined;
 let changes: LoadedMappings[];

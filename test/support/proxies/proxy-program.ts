@@ -34,6 +34,8 @@ export interface ProxyProgram {
   files?(folder: string): Record<string, string>;
 }
 
+const READY_TIMEOUT_MS = 120_000;
+
 /** A program's path; daemons are in /usr/sbin, which a user's PATH may lack. Its name when it is missing. */
 export function pathOf(command: string): string {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean), '/usr/sbin', '/usr/bin'];
@@ -67,7 +69,8 @@ export async function startProgram(
   const ready = async (): Promise<boolean> => (await Promise.all(ports.map(isListening))).every(Boolean);
   try {
     await fill(folder, program);
-    const child = await startChild({ name, command: pathOf(command), args: program.args(folder), ready });
+    const start = { name, command: pathOf(command), args: program.args(folder) };
+    const child = await startChild({ ...start, ready, readyTimeoutMs: READY_TIMEOUT_MS });
     return {
       folder,
       port: ports[0] ?? 0,
