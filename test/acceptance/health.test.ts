@@ -78,8 +78,12 @@ async function untilUnready({ ready, live }: Probed, part: string, words: RegExp
 
 test('worker and ingester are ready, and carry out a run', async () => {
   for (const one of [worker, ingester]) {
-    await until('it is ready', () => isReady(one));
-    expect(await one.ready()).toEqual({ status: 200, body: { status: 'ready', reasons: [] } });
+    let answer: Answer | undefined;
+    await until('it is ready', async () => {
+      answer = await one.ready();
+      return answer.status === 200;
+    });
+    expect(answer).toEqual({ status: 200, body: { status: 'ready', reasons: [] } });
     expect(await one.live()).toEqual({ status: 200, body: { status: 'live', reasons: [] } });
   }
   const { runId } = await house.carryOut('sync');
