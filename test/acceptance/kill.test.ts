@@ -70,7 +70,7 @@ test('told to stop, both finish what is under way and exit with 0', async () => 
   const runId = await house.port.trigger('held');
   await until('the target is called', () => house.service.calls(runId).length === 1);
   const exits = Promise.all([worker.stop(GRACE_MS), ingester.stop(GRACE_MS)]);
-  await until('the worker stops', () => worker.lines(20).some((line) => line.includes('stopping')));
+  await until('the worker stops', () => worker.lines(100).some((line) => line.includes('stopping')));
   letGo();
   expect((await exits).map(({ code }) => code)).toEqual([0, 0]);
   const next = await house.agent('worker');

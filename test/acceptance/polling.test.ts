@@ -129,9 +129,9 @@ test('the ingester dies between start and acknowledgement: the run comes again, 
   expect(house.port.run(runId).pendingExecution).toBe(true);
   const second = await house.agent('ingest');
   await until('it is acknowledged', () => !house.port.run(runId).pendingExecution);
-  expect(second.lines(200).filter((line) => line.includes(runId))).toEqual([
-    expect.stringContaining('"result":"known"'),
-  ]);
+  const about = () => second.lines(200).filter((line) => line.includes(runId));
+  await until('it is told', () => about().length > 0);
+  expect(about()).toEqual([expect.stringContaining('"result":"known"')]);
   expect(house.service.calls(runId)).toHaveLength(1);
   expect(reports(runId)).toEqual(['POST /logs']);
   await second.stop(GRACE_MS);

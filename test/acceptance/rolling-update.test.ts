@@ -94,7 +94,7 @@ test('a second signal ends a worker at once, in the middle of a call', async () 
   const runId = await house.port.trigger('held');
   await until('the target is called', () => house.service.calls(runId).length === 1);
   worker.signal('SIGTERM');
-  await until('it stops', () => worker.lines(10).some((line) => line.includes('stopping')));
+  await until('it stops', () => worker.lines(100).some((line) => line.includes('stopping')));
   expect(worker.isRunning()).toBe(true);
   worker.signal('SIGTERM');
   expect(await worker.exited).toEqual({ code: 1, signal: null });

@@ -100,20 +100,18 @@ async function liveThrough(stage: Stage): Promise<DayWithoutWorker> {
   // Longer than Port's client waits by itself, so that the worker is killed between two attempts.
   const response = { status: 429, headers: { 'retry-after': '15' } };
   house.port.inject({ kind: 'respond', path: new RegExp(`/${beforeReport.id}/`), response, times: 1 });
-  await stage.start(beforeReport, queue);
+  await stage.start(beforeReport, queue, { workerLostAfterMs: 10_000 });
+  await until(
+    'the report waits for its next attempt',
+    async () =>
+      (await house.attemptOf(beforeReport.id)) === 2 &&
+      (await pendingState(stage, beforeReport.id)) === SCHEDULED,
+  );
   const target = stage.gate();
   const inCall = await stage.unpublished(target.url);
-  // It is given up for lost after both: long enough for the worker to be killed in the middle of it.
-  await stage.start(inCall, queue, { callTimeoutMs: 12_000, workerLostAfterMs: 4000 });
-  await Promise.all([
-    until(
-      'the report waits for its next attempt',
-      async () =>
-        (await house.attemptOf(beforeReport.id)) === 2 &&
-        (await pendingState(stage, beforeReport.id)) === SCHEDULED,
-    ),
-    until('the target is called', target.isReached),
-  ]);
+  // It is given up for lost after both. Nothing else happens between its call and the worker's end.
+  await stage.start(inCall, queue, { callTimeoutMs: 10_000, workerLostAfterMs: 6000 });
+  await until('the target is called', target.isReached);
   worker.signal('SIGKILL');
   await worker.exited;
 
