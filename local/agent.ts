@@ -36,6 +36,6 @@ export function startAgent(role: Role, options: AgentOptions): Promise<Child> {
     env: options.environment,
     ...(options.onLine && { onLine: options.onLine }),
     ...(options.signal && { signal: options.signal }),
-    ...(options.waitUntilReady !== false && { ready: READY[role], readyTimeoutMs: 60_000 }),
+    ...(options.waitUntilReady !== false && { ready: READY[role], readyTimeoutMs: 180_000 }),
   });
 }

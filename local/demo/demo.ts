@@ -19,7 +19,7 @@ export interface DemoResult {
   wrong: string | undefined;
 }
 
-const RUN_TIMEOUT_MS = 30_000;
+const RUN_TIMEOUT_MS = 120_000;
 
 export async function runDemo(world: World, temporal: RunningTemporal): Promise<DemoResult[]> {
   const connection = await Connection.connect({ address: temporal.address });

@@ -24,7 +24,7 @@ export interface CommandOptions {
 export interface ChildOptions extends CommandOptions {
   /** A line of its log, or a question asked until it is true (an error counts as no). */
   ready?: RegExp | (() => Promise<boolean>);
-  /** Default 30 s. */
+  /** Default two minutes: a busy machine is slow, and waiting costs nothing where all is well. */
   readyTimeoutMs?: number;
 }
 
@@ -63,7 +63,7 @@ export class PartFailed extends Error {
 
 /** Starts a process and waits until it is ready; throws PartFailed, with nothing left running. */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const { ready, readyTimeoutMs = 30_000, signal } = options;
+  const { ready, readyTimeoutMs = 120_000, signal } = options;
   let lineSeen = false;
   const child = await launch({
     ...options,

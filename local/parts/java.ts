@@ -68,7 +68,7 @@ async function check(path: string): Promise<Java> {
     name: 'Java',
     command: path,
     args: ['-XshowSettings:properties', '-version'],
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
   });
   const property = (name: string): string =>
     settings.find((line) => line.trim().startsWith(`${name} = `))?.split(' = ')[1] ?? '';

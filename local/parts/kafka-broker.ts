@@ -49,7 +49,7 @@ export async function startBroker(options: BrokerOptions): Promise<Child> {
     args: [...(await javaArgs(libs)), ...jvmFlags, 'kafka.Kafka', join(dir, 'server.properties')],
     cwd: dir,
     ready,
-    readyTimeoutMs: 60_000,
+    readyTimeoutMs: 180_000,
     ...(signal && { signal }),
   });
 }

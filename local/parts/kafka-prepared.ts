@@ -77,7 +77,7 @@ async function train(java: Java, libs: string, into: string, signal?: AbortSigna
         `--cluster-id=${newId()}`,
         `--config=${join(dir, 'server.properties')}`,
       ],
-      timeoutMs: 60_000,
+      timeoutMs: 180_000,
       ...(signal && { signal }),
     });
     await cp(join(dir, 'data'), join(into, 'data'), { recursive: true });

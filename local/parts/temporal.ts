@@ -168,7 +168,7 @@ async function keepClosedRuns(port: number, namespace: string): Promise<boolean>
 }
 
 async function check(path: string): Promise<TemporalCommand> {
-  const lines = await runCommand({ name: 'Temporal', command: path, args: ['--version'], timeoutMs: 20_000 });
+  const lines = await runCommand({ name: 'Temporal', command: path, args: ['--version'], timeoutMs: 60_000 });
   const version = /version v?(\d+\.\d+[\w.-]*)/.exec(lines.join(' '))?.[1];
   const [major = 0, minor = 0] = (version ?? '').split('.').map(Number);
   const [minMajor = 0, minMinor = 0] = MINIMUM;
