@@ -99,7 +99,7 @@ export function createBatchHandler(options: AcceptOptions): BatchHandler {
       const decision = decide(record, { ...options.decision, signatures }, match);
       remember(decision, record);
       if (!(await options.hasEnded?.(decision, record, signal))) return decision;
-      return { kind: 'ignore', reason: 'ended in Port before' };
+      return { kind: 'ignore', reason: 'ended or handed over before, as Port says' };
     } catch (error) {
       return {
         kind: 'undecidable',

@@ -28,7 +28,7 @@ export type IgnoreReason =
   | 'not for an agent'
   | 'GitLab run without an agent flag'
   | 'no mapping matches'
-  | 'ended in Port before';
+  | 'ended or handed over before, as Port says';
 
 export type Decision =
   | {

@@ -296,7 +296,9 @@ describe('a run that ended in Port before Temporal forgot it', () => {
     const { accept, started, log } = setup(undefined, 4, SETTINGS, undefined, async () => true);
     expect(await accept([good(1)])).toEqual({ verdict: {}, accepted: [1n] });
     expect(started).toEqual([]);
-    expect(log).toContainEqual(expect.objectContaining({ reason: 'ended in Port before', msg: 'ignored' }));
+    expect(log).toContainEqual(
+      expect.objectContaining({ reason: 'ended or handed over before, as Port says', msg: 'ignored' }),
+    );
   });
 
   test('is held as long as Port can not be asked', async () => {
